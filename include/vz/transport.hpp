@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+
+#include "vz/error.hpp"
+#include "vz/line.hpp"
+#include "vz/time.hpp"
+#include "vz/wake.hpp"
+
+namespace vz {
+
+/// Where a meter's bytes come from.
+struct NoTransport {};  ///< the session makes its own readings
+struct SerialPort {
+  std::string path;
+};
+struct TcpPeer {
+  std::string host;
+  std::string port;  ///< number or service name
+};
+using Endpoint = std::variant<NoTransport, SerialPort, TcpPeer>;
+
+/// "/dev/ttyUSB0", "host:port", "[::1]:port".
+std::string text(const Endpoint& endpoint);
+
+/// What a read brought.
+struct ReadResult {
+  enum class Kind { bytes, timeout, woken, closed } kind = Kind::timeout;
+  std::size_t count = 0;        ///< for bytes: at least 1
+  std::optional<Error> error;   ///< for closed: why (end of file has one, too)
+};
+
+/// An open line to a meter. Opened by a TransportFactory. The destructor closes, without waiting for unsent output.
+/// Used by one thread. No call blocks longer than its deadline or past a wake-up of `wake`.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  /// Waits until `not_before` (nothing is read until then), then for bytes until `deadline`, and reads what is there.
+  /// Returns early with Kind::woken when `wake` fires. Characters with wrong parity carry kDamagedBit.
+  virtual ReadResult read(std::span<std::byte> buffer, MonoTime not_before, MonoTime deadline, Wake& wake) = 0;
+  /// Hands all bytes to the driver. A line that takes no bytes until `deadline` is an error.
+  virtual Expected<void> write(std::span<const std::byte> bytes, MonoTime deadline, Wake& wake) = 0;
+  /// Changes speed and format at once; no effect on a TCP peer.
+  virtual Expected<void> set_line(LineSettings line) = 0;
+  /// Drops received bytes that were not read yet.
+  virtual void discard_input() = 0;
+};
+
+/// Opens transports; injected so that tests bring their own. Thread-safe.
+class TransportFactory {
+ public:
+  virtual ~TransportFactory() = default;
+  /// Never blocks longer than `deadline`, or past a wake-up (then an error with code ECANCELED).
+  virtual Expected<std::unique_ptr<Transport>> open(const Endpoint& endpoint, LineSettings line, MonoTime deadline,
+                                                    Wake& wake) = 0;
+};
+
+}  // namespace vz
