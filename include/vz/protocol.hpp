@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "vz/identifier.hpp"
@@ -16,6 +17,7 @@ namespace vz {
 struct MeterSource {
   Endpoint endpoint;
   std::unique_ptr<Session> session;
+  std::string dump_file;  ///< where to append the traffic; empty: nowhere
 };
 
 /// The registration of a protocol: one constant of this type in src/protocols/NAME.cpp, named

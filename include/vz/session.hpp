@@ -53,7 +53,7 @@ struct Note {
 /// What a session wants after it was told something. The worker owns one, clears it before each call and acts on it
 /// after: actions first, then readings. Keeps its capacity, so that the steady state does not allocate.
 struct SessionOut {
-  std::vector<Reading> readings;     ///< complete, checked telegrams; all of one telegram share one stamp
+  std::vector<Reading> readings;     ///< of one complete, checked telegram (held ones of the telegram before come first)
   std::vector<Action> actions;
   std::vector<Fault> faults;
   std::vector<Note> notes;
@@ -88,7 +88,9 @@ class Session {
   /// Starts a read cycle.
   virtual void begin(Instant now, SessionOut& out) = 0;
   /// `bytes` were read at `now`; `previous` is when the read before this one returned (the bytes arrived in between).
-  virtual void received(std::span<const std::byte> bytes, Instant now, MonoTime previous, SessionOut& out) = 0;
+  /// Returns how many were consumed: fewer than given only after a telegram has ended; the worker acts on `out` and
+  /// hands over the rest.
+  virtual std::size_t received(std::span<const std::byte> bytes, Instant now, MonoTime previous, SessionOut& out) = 0;
   /// The time asked for in `SessionOut::timer` has come.
   virtual void timer(Instant now, SessionOut& out) = 0;
   /// The transport failed or was closed. An unfinished telegram is a fault.

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "protocols/d0/session.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "protocols/d0/telegram.hpp"
+
+namespace vz::d0 {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::byte kNak{0x15};
+/// Longest reaction time and longest gap between characters are 1.5 s, the meter's own wait for an acknowledge is up to
+/// 2.2 s (clause 6.4.3): a meter that was fast before is given this long.
+constexpr milliseconds kStandardLimit{2200};
+/// The bytes of an adapter's buffer leave a little later than its driver believes.
+constexpr milliseconds kAdapterMargin{8};
+/// A line is silent when nothing came for this many character times, and at least for kQuiet.
+constexpr std::size_t kSilentCharacters = 4;
+constexpr milliseconds kQuiet{30};
+/// How long a TCP peer may pause inside what it forwards.
+constexpr milliseconds kNetworkQuiet{250};
+/// Reads inside a block whose length is not known yet are gathered for this many characters.
+constexpr std::size_t kGatherCharacters = 40;
+/// Runs of NUL at least this long in a pull sequence wake up a battery-powered meter.
+constexpr std::ptrdiff_t kWakeUpNuls = 10;
+
+struct Speed {
+  char id;
+  unsigned baud;
+};
+constexpr Speed kModeC[] = {{'0', 300}, {'1', 600}, {'2', 1200}, {'3', 2400}, {'4', 4800}, {'5', 9600}, {'6', 19200}};
+constexpr Speed kModeB[] = {{'A', 600}, {'B', 1200}, {'C', 2400}, {'D', 4800}, {'E', 9600}, {'F', 19200}};
+
+template <std::size_t N>
+unsigned speed(const Speed (&table)[N], char id) {
+  for (const auto& row : table)
+    if (row.id == id) return row.baud;
+  return 0;
+}
+
+}  // namespace
+
+D0Session::D0Session(D0Settings settings)
+    : settings_(std::move(settings)),
+      decoder_(settings_.checksum, settings_.line.format != CharacterFormat::n8),
+      line_(settings_.line) {}
+
+unsigned D0Session::max_repeats() const {
+  const auto nuls = std::count(settings_.pull_sequence.begin(), settings_.pull_sequence.end(), std::byte{0});
+  return nuls >= kWakeUpNuls ? 1 : 2;
+}
+
+MonoDuration D0Session::line_time(std::size_t characters) const {
+  return settings_.paced_line ? std::chrono::duration_cast<MonoDuration>(line_.duration(characters)) : MonoDuration{};
+}
+
+/// How long to wait for the first byte of an answer.
+MonoDuration D0Session::answer_limit() const {
+  const MonoDuration configured = settings_.read_timeout;
+  if (!succeeded_) return configured;
+  return std::min<MonoDuration>(configured, std::max<MonoDuration>(kStandardLimit, 2 * slowest_answer_));
+}
+
+/// How long the line may be silent inside a message.
+MonoDuration D0Session::gap_limit() const {
+  const MonoDuration configured = settings_.read_timeout;
+  return succeeded_ ? std::min<MonoDuration>(configured, kStandardLimit) : configured;
+}
+
+void D0Session::remember(std::size_t count, Instant now, MonoTime previous) {
+  // The first byte of this read arrived no earlier than the read before, and no earlier than the line allows.
+  const MonoTime first = std::max(previous, now.mono - line_time(count > 0 ? count - 1 : 0));
+  marks_[mark_++ % marks_.size()] = {decoder_.position(), first};
+}
+
+/// When the byte at `position` of the stream arrived.
+MonoTime D0Session::arrival(std::uint64_t position) const {
+  const Mark* best = nullptr;
+  for (const auto& mark : marks_)
+    if (mark.at != MonoTime{} && mark.position <= position && (best == nullptr || mark.position >= best->position)) best = &mark;
+  if (best == nullptr) return last_byte_;
+  return std::min(last_byte_, best->at + line_time(static_cast<std::size_t>(position - best->position)));
+}
+
+void D0Session::opened(Instant now, SessionOut& out) {
+  decoder_.reset();
+  gate_.reset();
+  marks_.fill({});
+  line_ = settings_.line;
+  last_byte_ = now.mono;
+  state_ = pulls() ? State::idle : State::listening;
+  repeats_ = 0;
+  readout_end_.reset();
+  deadline_ = now.mono + settings_.read_timeout;
+  arm(now, out);
+}
+
+void D0Session::begin(Instant now, SessionOut& out) {
+  if (!pulls()) {
+    arm(now, out);
+    return;
+  }
+  repeats_ = 0;
+  send_request(now, out);
+  arm(now, out);
+}
+
+void D0Session::change_line(unsigned baud, SessionOut& out) {
+  if (baud == 0 || line_.baud == baud) return;
+  line_.baud = baud;
+  out.actions.emplace_back(SetLine{line_});
+}
+
+void D0Session::send_request(Instant now, SessionOut& out) {
+  change_line(settings_.line.baud, out);
+  if (settings_.change_delay > milliseconds{0} && state_ != State::before_request) {
+    state_ = State::before_request;
+    deadline_ = now.mono + settings_.change_delay;
+    return;
+  }
+  decoder_.reset();
+  marks_.fill({});
+  out.actions.emplace_back(DiscardInput{});
+  out.actions.emplace_back(WriteBytes{settings_.pull_sequence});
+  if (out.wants(Level::debug))
+    out.notes.push_back({Level::debug, fmt::format("sending pullsequenz send (len:{}).", settings_.pull_sequence.size())});
+  state_ = State::awaiting_answer;
+  answered_ = false;
+  repeat_pending_ = false;
+  request_sent_ = now.mono;
+  transmitted_ = now.mono + line_time(settings_.pull_sequence.size());
+  deadline_ = transmitted_ + answer_limit();
+}
+
+void D0Session::on_identification(const D0Event& event, Instant now, SessionOut& out) {
+  const auto& id = event.identification;
+  if (out.wants(Level::debug))
+    out.notes.push_back({Level::debug, fmt::format("Pull answer (vendor={}, baudrate={}, identification={})", id.vendor,
+                                                   id.baud, id.text)});
+  fast_ = id.fast();
+  meter_baud_ = id.baud;
+  if (state_ == State::awaiting_answer) {
+    slowest_answer_ = std::max(slowest_answer_, arrival(decoder_.position() - id.text.size() - 6) - transmitted_);
+    if (readout_end_) learner_.answered(std::chrono::duration_cast<PauseLearner::Duration>(request_sent_ - *readout_end_));
+  } else if (state_ != State::listening) {
+    return;  // repeated by the meter, or an echo
+  }
+  if (settings_.acknowledge != D0Settings::Acknowledge::none) {
+    const bool mode_c = meter_baud_ >= '0' && meter_baud_ <= '9';
+    if (settings_.acknowledge == D0Settings::Acknowledge::fixed || mode_c) {
+      state_ = State::before_ack;
+      // the line feed of the identification is still to come; if it does not, the line end was a single character
+      deadline_ = last_byte_ + line_time(1) + reaction();
+      return;
+    }
+  }
+  if (state_ == State::listening) return;
+  state_ = State::awaiting_block;
+  deadline_ = now.mono + gap_limit();
+  if (const unsigned baud = speed(kModeB, meter_baud_)) change_line(settings_.baud_read.value_or(baud), out);
+}
+
+void D0Session::send_acknowledge(Instant now, SessionOut& out) {
+  std::span<const std::byte> bytes = settings_.ack_sequence;
+  next_baud_ = settings_.baud_read.value_or(settings_.line.baud);
+  if (settings_.acknowledge == D0Settings::Acknowledge::automatic) {
+    const unsigned own = speed(kModeC, meter_baud_);
+    const char z = own != 0 ? meter_baud_ : '0';
+    next_baud_ = own != 0 ? own : settings_.line.baud;
+    constexpr char kFrame[] = "\x06" "0?0\r\n";
+    for (std::size_t i = 0; i < ack_.size(); ++i) ack_[i] = static_cast<std::byte>(kFrame[i] == '?' ? z : kFrame[i]);
+    bytes = ack_;
+  }
+  out.actions.emplace_back(WriteBytes{bytes});
+  if (out.wants(Level::debug))
+    out.notes.push_back({Level::debug, fmt::format("Sending ack sequence send (len:{}), then {} baud.", bytes.size(), next_baud_)});
+  const MonoDuration sending = line_time(bytes.size());
+  transmitted_ = now.mono + sending;
+  state_ = State::changing_speed;
+  deadline_ = now.mono + std::max<MonoDuration>(settings_.change_delay, sending + kAdapterMargin);
+}
+
+void D0Session::send_repeat_request(Instant now, SessionOut& out) {
+  decoder_.reset();
+  out.actions.emplace_back(DiscardInput{});
+  out.actions.emplace_back(WriteBytes{{&kNak, 1}});
+  transmitted_ = now.mono + line_time(1);
+  repeat_pending_ = true;
+  answered_ = false;
+  state_ = State::awaiting_block;
+  deadline_ = transmitted_ + std::min<MonoDuration>(kStandardLimit, answer_limit());
+}
+
+std::size_t D0Session::received(std::span<const std::byte> bytes, Instant now, MonoTime previous, SessionOut& out) {
+  remember(bytes.size(), now, previous);
+  last_byte_ = now.mono;
+  if (state_ == State::idle || state_ == State::before_request) {  // nobody asked: line noise, or a late answer
+    arm(now, out);
+    return bytes.size();
+  }
+  if (state_ == State::before_repeat) {
+    settle_line(now, out);
+    arm(now, out);
+    return bytes.size();
+  }
+  std::size_t used = 0;
+  D0Event event;
+  while (true) {
+    used += decoder_.feed(bytes.subspan(used), event);
+    if (event.kind == D0Event::Kind::none) break;
+    if (handle(event, now, out)) {
+      arm(now, out);
+      return used;
+    }
+    if (state_ == State::before_repeat || state_ == State::idle) {
+      used = bytes.size();
+      break;
+    }
+  }
+  if (state_ == State::before_ack) {
+    if (decoder_.in_block()) {  // the meter did not wait for an acknowledge
+      state_ = State::awaiting_block;
+    } else if (now.mono < deadline_) {
+      deadline_ = std::max(deadline_, last_byte_ + reaction());
+    }
+  }
+  if (state_ == State::awaiting_block || state_ == State::listening ||
+      (state_ == State::awaiting_answer && (decoder_.in_block() || decoder_.in_identification())))
+    deadline_ = now.mono + gap_limit();
+  arm(now, out);
+  return used;
+}
+
+/// Returns true if a telegram has ended, so that the worker is to look at the readings first.
+bool D0Session::handle(const D0Event& event, Instant now, SessionOut& out) {
+  switch (event.kind) {
+    case D0Event::Kind::none: return false;
+    case D0Event::Kind::identification: on_identification(event, now, out); return false;
+    case D0Event::Kind::telegram: return on_telegram(event, now, out);
+    case D0Event::Kind::damaged: on_damage(event, now, out); return false;
+  }
+  return false;
+}
+
+bool D0Session::on_telegram(const D0Event& event, Instant now, SessionOut& out) {
+  const bool vouched = event.check != CheckValue::none && !event.check_wrong;
+  DataBlockReader reader(event.block, vouched ? Grammar::lenient : Grammar::strict);
+  const WallTime stamp = now.wall_at(arrival(event.block_offset));
+  std::size_t sets = 0;
+  while (const auto set = reader.next()) {
+    ++sets;
+    const auto value = number(set->value);
+    const auto code = value ? Obis::parse(set->address) : std::nullopt;
+    if (out.wants(Level::debug))
+      out.notes.push_back({Level::debug, fmt::format("{} reading (OBIS code={}, value={}, unit={})", code ? "Parsed" : "Ignored",
+                                                     set->address, set->value, set->unit)});
+    if (!code) continue;
+    Reading& reading = out.readings.emplace_back();
+    reading.identifier = Identifier{*code};
+    reading.value = *value;
+    reading.unit = Unit{set->unit};
+    reading.stamp = stamp;
+  }
+  const char* wrong = reader.violation();
+  if (wrong == nullptr && event.check == CheckValue::bcc && !reader.closed()) wrong = "no '!' before ETX";
+  if (wrong == nullptr && sets == 0) wrong = "no data set in it";
+  if (wrong != nullptr) {
+    out.readings.clear();
+    D0Event damaged = event;
+    damaged.kind = D0Event::Kind::damaged;
+    damaged.fault = FaultKind::grammar;
+    damaged.reason = wrong;
+    on_damage(damaged, now, out);
+    return false;
+  }
+  if (event.check_wrong)
+    out.faults.push_back({FaultKind::check_value, fmt::format("{}; used all the same, as configured (checksum)", event.reason)});
+  if (!vouched) {
+    if (const unsigned refused = gate_.filter(out.readings); refused > 0)
+      out.faults.push_back({FaultKind::implausible, fmt::format("{} counter value(s) not confirmed by the next telegram", refused)});
+  }
+  if (out.wants(Level::debug))
+    out.notes.push_back({Level::debug, fmt::format("Read package with {} tuples (vendor={}, baudrate={}, identification={})",
+                                                   sets, event.identification.vendor, event.identification.baud,
+                                                   event.identification.text)});
+  saw_check_ = saw_check_ || vouched;
+  succeeded_ = true;
+  block_length_ = static_cast<std::size_t>(decoder_.position() - event.block_offset);
+  readout_end_ = last_byte_;
+  ++out.telegrams;
+  end_cycle(now, out);
+  return true;
+}
+
+void D0Session::on_damage(const D0Event& event, Instant now, SessionOut& out) {
+  std::string detail = event.reason;
+  if (event.wanted != event.received)
+    detail += fmt::format(": {0:0{2}X} computed, {1:0{2}X} received", event.wanted, event.received,
+                          event.check == CheckValue::crc16 ? 4 : 2);
+  had_etx_ = event.fault != FaultKind::truncated && event.fault != FaultKind::oversized && event.check == CheckValue::bcc;
+  fail(event.fault, std::move(detail), now, out);
+}
+
+/// A readout failed: asks again if it may, else ends the cycle.
+void D0Session::fail(FaultKind kind, std::string detail, Instant now, SessionOut& out) {
+  out.faults.push_back({kind, std::move(detail)});
+  if (!pulls()) return;
+  if (kind == FaultKind::silence || repeats_ >= max_repeats()) {
+    end_cycle(now, out);
+    return;
+  }
+  state_ = State::before_repeat;
+  deadline_ = MonoTime{};
+  settle_line(now, out);
+}
+
+/// Before a repetition the line must be silent: the rest of the damaged message may still be coming.
+void D0Session::settle_line(Instant now, SessionOut& out) {
+  (void)out;
+  const MonoDuration quiet = settings_.paced_line ? std::max<MonoDuration>(kQuiet, line_time(kSilentCharacters)) : kNetworkQuiet;
+  deadline_ = std::max(deadline_, now.mono + std::max<MonoDuration>(quiet, reaction()));
+}
+
+void D0Session::end_cycle(Instant now, SessionOut& out) {
+  out.cycle_done = true;
+  out.not_before = now.mono;
+  if (!pulls()) {
+    state_ = State::listening;
+    return;
+  }
+  state_ = State::idle;
+  if (readout_end_) out.not_before = std::max(now.mono, *readout_end_ + learner_.pause());
+}
+
+void D0Session::timer(Instant now, SessionOut& out) {
+  if (now.mono >= deadline_ || (decoder_.in_tail() && now.mono >= last_byte_ + line_time(kSilentCharacters))) {
+    switch (state_) {
+      case State::idle: break;
+      case State::before_request: send_request(now, out); break;
+      case State::before_ack: send_acknowledge(now, out); break;
+      case State::changing_speed:
+        change_line(next_baud_, out);
+        state_ = State::awaiting_block;
+        deadline_ = transmitted_ + answer_limit();
+        break;
+      case State::before_repeat:
+        if (++repeats_, had_etx_ && saw_check_ && !nak_ignored_) {
+          send_repeat_request(now, out);
+        } else {
+          send_request(now, out);
+        }
+        break;
+      case State::awaiting_answer:
+      case State::awaiting_block:
+      case State::listening: on_silence(now, out); break;
+    }
+  }
+  arm(now, out);
+}
+
+void D0Session::on_silence(Instant now, SessionOut& out) {
+  bool ended = false;
+  D0Event event = decoder_.idle();
+  while (event.kind != D0Event::Kind::none && !ended) {
+    ended = handle(event, now, out);
+    if (state_ == State::before_repeat || state_ == State::idle) return;
+    decoder_.feed({}, event);
+    if (event.kind == D0Event::Kind::none) event = decoder_.idle();
+  }
+  if (ended || !out.faults.empty()) return;
+  if (state_ == State::listening) {
+    if (now.mono >= deadline_ && now.mono >= last_byte_ + settings_.read_timeout) {
+      out.faults.push_back({FaultKind::silence, fmt::format("nothing received for more than {} seconds", settings_.read_timeout.count())});
+      out.cycle_done = true;
+      last_byte_ = now.mono;
+    }
+    deadline_ = last_byte_ + settings_.read_timeout;
+    return;
+  }
+  if (repeat_pending_) {  // the meter does not know NAK: ask from the start
+    nak_ignored_ = true;
+    repeat_pending_ = false;
+    send_request(now, out);
+    return;
+  }
+  if (state_ == State::awaiting_answer && readout_end_ &&
+      learner_.ignored(std::chrono::duration_cast<PauseLearner::Duration>(request_sent_ - *readout_end_))) {
+    // asked too soon: not a fault of the meter or the line
+    if (out.wants(Level::debug))
+      out.notes.push_back({Level::debug, fmt::format("no answer {} ms after the last readout; the pause is now {} ms",
+                                                     std::chrono::duration_cast<milliseconds>(request_sent_ - *readout_end_).count(),
+                                                     learner_.pause().count())});
+    end_cycle(now, out);
+    return;
+  }
+  const char* what = state_ == State::awaiting_answer ? "no identification after the request" : "no data after the acknowledge";
+  fail(FaultKind::silence,
+       fmt::format("{} within {:.1f} s", what, std::chrono::duration<double>(now.mono - transmitted_).count()), now, out);
+}
+
+void D0Session::lost(Instant now, SessionOut& out) {
+  if (decoder_.in_block()) out.faults.push_back({FaultKind::truncated, "the line was lost inside the data block"});
+  decoder_.reset();
+  state_ = State::idle;
+  out.cycle_done = true;
+  out.not_before = now.mono;
+}
+
+/// Says when to be called again, and how long reads may be put off.
+void D0Session::arm(Instant now, SessionOut& out) {
+  if (state_ == State::idle) {
+    out.timer.reset();
+    return;
+  }
+  out.timer = deadline_;
+  if (decoder_.in_tail()) {
+    const MonoDuration quiet = settings_.paced_line ? std::max<MonoDuration>(kQuiet, line_time(kSilentCharacters)) : kNetworkQuiet;
+    out.timer = std::min(deadline_, last_byte_ + quiet);
+    deadline_ = *out.timer;
+    return;
+  }
+  if (!settings_.paced_line || (state_ != State::listening && state_ != State::awaiting_block)) return;
+  if (!decoder_.in_block() && !(state_ == State::listening && decoder_.in_identification())) return;
+  // Gather: until the end that the last telegram lets expect, or a handful of characters at a time.
+  const std::uint64_t begun = decoder_.in_block() ? decoder_.block_offset() : decoder_.position();
+  MonoTime until = now.mono + line_time(kGatherCharacters);
+  if (block_length_ > 1 && decoder_.in_block()) {
+    const MonoTime end = arrival(begun) + line_time(block_length_ - 1) + milliseconds{1};
+    until = end > now.mono ? end : now.mono + line_time(2);
+  }
+  out.quiet_until = std::min(until, deadline_ - milliseconds{1});
+}
+
+}  // namespace vz::d0

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocols/d0/counter_gate.hpp"
+#include "protocols/d0/decoder.hpp"
+#include "protocols/d0/pause_learner.hpp"
+#include "vz/session.hpp"
+
+namespace vz::d0 {
+
+/// The settings of a d0 meter, from its options.
+struct D0Settings {
+  enum class Acknowledge : std::uint8_t { none, fixed, automatic };
+
+  std::vector<std::byte> pull_sequence;         ///< empty: the meter sends by itself
+  Acknowledge acknowledge = Acknowledge::none;
+  std::vector<std::byte> ack_sequence;          ///< of Acknowledge::fixed
+  LineSettings line{9600, CharacterFormat::e7};
+  std::optional<unsigned> baud_read;            ///< speed of the readout, where the configuration gives it
+  std::chrono::seconds read_timeout{10};
+  std::chrono::milliseconds change_delay{0};    ///< 0: as long as the transmission takes
+  ChecksumMode checksum = ChecksumMode::automatic;
+  bool paced_line = true;                       ///< a serial line: characters take the time their speed says
+};
+
+/// The conversation with an IEC 62056-21 meter in modes A, B, C (and E, used as C), with one that pushes (mode D and
+/// its relatives), and with a DSMR P1 port. Clauses 6.3 to 6.5; timing: protocols of the standard's annex.
+///
+/// Asks again at once (by NAK where the meter understands it, else by a new request after the pause that the meter
+/// needs) when a readout is damaged: twice, or once for a battery-powered meter that has to be woken up.
+class D0Session final : public Session {
+ public:
+  explicit D0Session(D0Settings settings);
+
+  LineSettings initial_line() const override { return settings_.line; }
+  bool pulls() const override { return !settings_.pull_sequence.empty(); }
+  void opened(Instant now, SessionOut& out) override;
+  void begin(Instant now, SessionOut& out) override;
+  std::size_t received(std::span<const std::byte> bytes, Instant now, MonoTime previous, SessionOut& out) override;
+  void timer(Instant now, SessionOut& out) override;
+  void lost(Instant now, SessionOut& out) override;
+
+ private:
+  enum class State : std::uint8_t {
+    idle,             ///< between cycles
+    before_request,   ///< the line is set, waiting until the request may go out
+    awaiting_answer,  ///< the request is out: identification expected
+    before_ack,       ///< the identification is in: reaction time
+    changing_speed,   ///< the acknowledge is going out: then the speed changes
+    awaiting_block,   ///< data message expected, or being received
+    before_repeat,    ///< a damaged readout: waiting for the line to be silent
+    listening,        ///< a meter that sends by itself
+  };
+  /// When the read that brought a stream position returned, and how far the stream was then.
+  struct Mark {
+    std::uint64_t position = 0;
+    MonoTime at{};
+  };
+
+  void send_request(Instant now, SessionOut& out);
+  void send_acknowledge(Instant now, SessionOut& out);
+  void send_repeat_request(Instant now, SessionOut& out);
+  void on_identification(const D0Event& event, Instant now, SessionOut& out);
+  bool on_telegram(const D0Event& event, Instant now, SessionOut& out);
+  void on_damage(const D0Event& event, Instant now, SessionOut& out);
+  void on_silence(Instant now, SessionOut& out);
+  void settle_line(Instant now, SessionOut& out);
+  void fail(FaultKind kind, std::string detail, Instant now, SessionOut& out);
+  void end_cycle(Instant now, SessionOut& out);
+  void change_line(unsigned baud, SessionOut& out);
+  void arm(Instant now, SessionOut& out);
+  bool handle(const D0Event& event, Instant now, SessionOut& out);
+
+  void remember(std::size_t count, Instant now, MonoTime previous);
+  [[nodiscard]] MonoTime arrival(std::uint64_t position) const;
+  [[nodiscard]] MonoDuration line_time(std::size_t characters) const;
+  [[nodiscard]] MonoDuration answer_limit() const;
+  [[nodiscard]] MonoDuration gap_limit() const;
+  [[nodiscard]] std::chrono::milliseconds reaction() const { return std::chrono::milliseconds{fast_ ? 20 : 200}; }
+  [[nodiscard]] unsigned max_repeats() const;
+
+  D0Settings settings_;
+  D0Decoder decoder_;
+  CounterGate gate_;
+  PauseLearner learner_;
+  LineSettings line_;
+
+  State state_ = State::idle;
+  MonoTime deadline_{};                 ///< of the state
+  MonoTime last_byte_{};
+  MonoTime transmitted_{};              ///< when the last thing we sent has left the line
+  MonoTime request_sent_{};
+  std::array<std::byte, 6> ack_{};      ///< of Acknowledge::automatic
+  unsigned next_baud_ = 0;              ///< with changing_speed
+  char meter_baud_ = ' ';
+  bool fast_ = false;
+  bool answered_ = false;               ///< something arrived since the request
+  unsigned repeats_ = 0;                ///< of this cycle
+  bool repeat_pending_ = false;         ///< a NAK is out
+  bool had_etx_ = false;                ///< the damaged message was complete, so that a NAK makes sense
+
+  // learned, kept over a re-opened line
+  bool succeeded_ = false;              ///< there was a good readout
+  bool nak_ignored_ = false;
+  bool saw_check_ = false;              ///< the meter sends check values
+  std::optional<MonoTime> readout_end_; ///< of the last good one
+  MonoDuration slowest_answer_{};
+  std::size_t block_length_ = 0;        ///< of the last good telegram, from the block's first byte to the end
+  std::uint64_t block_seen_ = 0;        ///< block offset for which the end was predicted
+  std::array<Mark, 8> marks_{};         ///< ring of the latest reads
+  std::size_t mark_ = 0;
+};
+
+}  // namespace vz::d0

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "vz/obis.hpp"
+
+// The text layer of IEC 62056-21 and DSMR P1: data blocks, data sets, numbers, check values.
+// All pure and without allocation; views point into the argument.
+
+namespace vz::d0 {
+
+/// Block check character: XOR of the seven low bits of every byte (ISO 1155; IEC 62056-21 clause 6.5). The caller
+/// passes what follows STX, up to and including ETX.
+std::uint8_t block_check(std::span<const std::byte> bytes);
+
+/// CRC16 of DSMR P1 version 4 and later (reflected polynomial 0xA001, start 0), from `/` to `!`, both included.
+std::uint16_t p1_crc(std::span<const std::byte> bytes);
+
+/// One data set, address and the value that counts (clause 6.6).
+struct DataSet {
+  std::string_view address;
+  std::string_view value;  ///< of the bracket that holds the register's value
+  std::string_view unit;   ///< behind `*`, or set apart by a blank; empty if there is none
+};
+
+/// What a data block may break without being damage. Blocks that a check value vouches for may hold what meters send
+/// (lines without brackets, stray control characters inside values); blocks without one may not.
+enum class Grammar { lenient, strict };
+
+/// Cuts a data block into data sets, one a call. Handles several brackets for one address, nested brackets
+/// (`0.2.0((ER11))`), several sets in a line, a value alone on the line after its address (DSMR 2), `/`, `!` and `?`
+/// inside brackets.
+class DataBlockReader {
+ public:
+  /// `block` is everything between STX (or the first address) and ETX (or the final `!`); a final `!` may be in it.
+  DataBlockReader(std::string_view block, Grammar grammar) : rest_(block), grammar_(grammar) {}
+
+  /// The next data set, or nothing at the end or at a violation of the grammar.
+  std::optional<DataSet> next();
+
+  /// Offset-free description of the violation that ended reading; null if there was none.
+  [[nodiscard]] const char* violation() const { return violation_; }
+  /// True if the block was closed by `!`.
+  [[nodiscard]] bool closed() const { return closed_; }
+
+ private:
+  bool read_address(DataSet& set);
+  bool read_brackets(DataSet& set);
+  bool fail(const char* what);
+
+  std::string_view rest_;
+  Grammar grammar_;
+  const char* violation_ = nullptr;
+  bool closed_ = false;
+};
+
+/// The number in a value field, if the whole field is one: sign, digits, decimal point (or the comma that some meters
+/// send). Hexadecimal words, dates, times and error texts (`ER11`) are no numbers.
+std::optional<double> number(std::string_view field);
+
+}  // namespace vz::d0
