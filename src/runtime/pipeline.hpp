@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/aggregator.hpp"
+#include "core/channel_filter.hpp"
+#include "core/channel_matcher.hpp"
+#include "vz/log.hpp"
+#include "vz/outbox.hpp"
+#include "vz/settings.hpp"
+
+namespace vz::runtime {
+
+/// Sees readings on their way: raw ones as they match a channel, and what leaves the aggregation. Called from the meter's
+/// thread; must not block.
+class ReadingTap {
+ public:
+  virtual ~ReadingTap() = default;
+  virtual void raw(const ChannelSettings& channel, Point reading) = 0;
+  virtual void aggregated(const ChannelSettings& channel, Point reading) = 0;
+};
+
+/// One meter's way from telegram to outbox: router, aggregation, duplicate filter, queue. Used by the meter's thread
+/// only. Does not allocate in the steady state.
+class MeterPipeline {
+ public:
+  /// `queues[i]` is the outbox queue of channel i; none for a channel whose api sends nothing. All references outlive
+  /// this object. `started` anchors the aggregation windows.
+  MeterPipeline(const MeterSettings& meter, bool accept_old_stamps, std::vector<std::optional<QueueId>> queues,
+                Outbox& outbox, Log& log, std::span<ReadingTap* const> taps, MonoTime started);
+
+  /// Routes one telegram.
+  void deliver(std::span<const Reading> telegram, Instant now);
+  /// A read cycle has ended: closes the windows that are over.
+  void end_cycle(Instant now);
+  /// Closes windows that ended long ago although the meter has fallen silent.
+  void tick(Instant now);
+  /// When tick() has something to do.
+  [[nodiscard]] std::optional<MonoTime> next_tick() const;
+
+ private:
+  struct Channel {
+    const ChannelSettings* settings;
+    std::string section;
+    ChannelMatcher matcher;
+    std::optional<Aggregator> aggregator;
+    DuplicateFilter duplicates;
+    StampSequencer sequencer;
+    std::optional<QueueId> queue;
+  };
+  void route(Channel& channel, std::span<const Reading> telegram);
+  void close_windows();
+  void send(Channel& channel, Point point);
+  void refuse_old(std::span<const Reading> telegram);
+
+  const MeterSettings& meter_;
+  std::string section_;
+  bool accept_old_stamps_;
+  Outbox& outbox_;
+  Log& log_;
+  std::span<ReadingTap* const> taps_;
+  std::vector<Channel> channels_;
+  std::vector<std::size_t> matches_;
+  MonoTime window_end_{};
+  bool told_old_ = false;
+};
+
+}  // namespace vz::runtime
