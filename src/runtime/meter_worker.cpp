@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "runtime/meter_worker.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace vz::runtime {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::size_t kReadSize = 4096;
+constexpr seconds kOpenLimit{15};
+constexpr seconds kWriteLimit{3};
+constexpr seconds kFirstReopen{1};
+constexpr seconds kLongestReopen{60};
+constexpr MonoDuration kFarAway = std::chrono::hours{24};
+
+std::string duration_text(MonoDuration duration) {
+  const auto s = std::chrono::duration_cast<seconds>(duration).count();
+  if (s < 120) return fmt::format("{} s", s);
+  if (s < 7200) return fmt::format("{} min", s / 60);
+  return fmt::format("{} h", s / 3600);
+}
+
+}  // namespace
+
+MeterWorker::MeterWorker(const MeterSettings& settings, MeterSource source, MeterPipeline pipeline, Environment environment)
+    : settings_(settings),
+      endpoint_(std::move(source.endpoint)),
+      session_(std::move(source.session)),
+      pipeline_(std::move(pipeline)),
+      environment_(environment),
+      section_(fmt::format("mtr{}", settings.number)),
+      protocol_(settings.protocol->name),
+      buffer_(kReadSize),
+      backoff_(kFirstReopen, kLongestReopen),
+      jitter_(environment.seed) {
+  if (source.dump_file.empty()) return;
+  if (auto file = platform::AppendFile::open(source.dump_file)) {
+    dump_file_ = std::move(*file);
+  } else {
+    environment_.log.print(Level::alert, protocol_, "Failed to open dump_file {} ({}: {}); reading goes on without it",
+                           source.dump_file, file.error().code, file.error().what);
+  }
+}
+
+MeterWorker::~MeterWorker() {
+  if (!dump_file_) return;
+  dump_format_.note("closed\n", environment_.clock.now().mono, dump_text_);
+  dump_file_->append(dump_text_);
+}
+
+MeterStatus MeterWorker::status() const {
+  const std::scoped_lock lock(mutex_);
+  return status_;
+}
+
+void MeterWorker::dump(std::string_view text) {
+  if (!dump_file_) return;
+  dump_format_.note(text, now_.mono, dump_text_);
+  dump_file_->append(dump_text_);
+  dump_text_.clear();
+}
+
+Expected<void> MeterWorker::open_once(MonoTime deadline, Wake& wake) {
+  now_ = environment_.clock.now();
+  auto transport = environment_.transports.open(endpoint_, session_->initial_line(), deadline, wake);
+  if (!transport) return tl::unexpected(transport.error());
+  adopt(std::move(*transport));
+  return {};
+}
+
+void MeterWorker::adopt(std::unique_ptr<Transport> transport) {
+  transport_ = std::move(transport);
+  now_ = environment_.clock.now();
+  last_read_ = now_.mono;
+  quiet_until_ = MonoTime{};
+  dump("opened");
+  environment_.log.print(line_lost_ ? Level::alert : Level::info, section_,
+                         line_lost_ ? "Meter connection established again: {}" : "Meter connection established",
+                         text(endpoint_));
+  line_lost_ = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    status_.connected = true;
+    ++status_.opened;
+    status_.last_trouble.clear();
+  }
+  out_.clear();
+  session_->opened(now_, out_);
+  act();
+  begin_at_ = now_.mono;
+}
+
+void MeterWorker::open_line() {
+  heartbeat_.waiting();  // a name resolution or a connect may take its time; both end with a stop
+  auto transport = environment_.transports.open(endpoint_, session_->initial_line(),
+                                                environment_.clock.now().mono + kOpenLimit, wake_);
+  heartbeat_.working(environment_.clock.now().mono);
+  if (transport) {
+    adopt(std::move(*transport));
+    return;
+  }
+  if (wake_.stop_requested()) return;
+  now_ = environment_.clock.now();
+  close_line(transport.error());
+}
+
+void MeterWorker::close_line(const Error& error) {
+  transport_.reset();
+  timer_.reset();
+  begin_at_.reset();
+  const auto pause = backoff_.next(jitter_);
+  reopen_at_ = now_.mono + pause;
+  if (!std::exchange(line_lost_, true)) {
+    trouble_since_ = now_.mono;
+    environment_.log.print(Level::alert, section_, "{}. Trying again until it is back; the other meters are not affected.",
+                           error.text());
+  }
+  const std::scoped_lock lock(mutex_);
+  status_.connected = false;
+  status_.last_trouble = error.text();
+}
+
+void MeterWorker::run(std::stop_token stop) {
+  wake_.follow(std::move(stop));
+  auto idle = environment_.transports.open(NoTransport{}, session_->initial_line(), environment_.clock.now().mono, wake_);
+  if (idle) idle_ = std::move(*idle);
+  while (!wake_.stop_requested()) step();
+  now_ = environment_.clock.now();
+  out_.clear();
+  session_->lost(now_, out_);
+  transport_.reset();
+  heartbeat_.waiting();
+}
+
+MonoTime MeterWorker::next_deadline() const {
+  MonoTime next = now_.mono + kFarAway;
+  if (!transport_) next = std::min(next, reopen_at_);
+  if (timer_) next = std::min(next, *timer_);
+  if (begin_at_) next = std::min(next, *begin_at_);
+  if (const auto tick = pipeline_.next_tick()) next = std::min(next, *tick);
+  return next;
+}
+
+void MeterWorker::step() {
+  if (!transport_ && environment_.clock.now().mono >= reopen_at_) {
+    open_line();
+    return;
+  }
+  Transport& line = transport_ ? *transport_ : *idle_;
+  now_ = environment_.clock.now();
+  const MonoTime deadline = next_deadline();
+  heartbeat_.waiting();
+  const ReadResult result = line.read(buffer_, std::min(quiet_until_, deadline), deadline, wake_);
+  now_ = environment_.clock.now();
+  heartbeat_.working(now_.mono);
+  switch (result.kind) {
+    case ReadResult::Kind::bytes: feed(std::span<const std::byte>(buffer_).first(result.count)); break;
+    case ReadResult::Kind::woken: wake_.clear(); break;
+    case ReadResult::Kind::timeout: break;
+    case ReadResult::Kind::closed: failed_ = result.error.value_or(Error{.what = "closed", .where = {}, .remedy = {}}); break;
+  }
+  if (!failed_ && timer_ && now_.mono >= *timer_) {
+    out_.clear();
+    session_->timer(now_, out_);
+    act();
+  }
+  if (!failed_ && begin_at_ && now_.mono >= *begin_at_) {
+    begin_at_.reset();
+    dump("read");
+    out_.clear();
+    session_->begin(now_, out_);
+    act();
+  }
+  if (failed_) {
+    const Error error = *std::exchange(failed_, std::nullopt);
+    out_.clear();
+    session_->lost(now_, out_);
+    report_faults();
+    if (transport_) dump("closed\n");
+    close_line(error);
+  }
+  pipeline_.tick(now_);
+}
+
+void MeterWorker::feed(std::span<const std::byte> bytes) {
+  if (dump_file_) {
+    dump_format_.received(bytes, now_.mono, dump_text_);
+    dump_file_->append(dump_text_);
+    dump_text_.clear();
+  }
+  while (!bytes.empty() && !failed_) {
+    out_.clear();
+    const std::size_t used = session_->received(bytes, now_, last_read_, out_);
+    const bool progress = used > 0 || out_.cycle_done;
+    act();
+    bytes = bytes.subspan(used);
+    if (!progress) break;
+  }
+  last_read_ = now_.mono;
+}
+
+void MeterWorker::act() {
+  out_.verbosity = environment_.log.enabled(Level::finest) ? 15 : environment_.log.enabled(Level::debug) ? 10 : 0;
+  for (const auto& note : out_.notes) environment_.log.write(note.level, protocol_, note.text);
+  timer_ = out_.timer;
+  quiet_until_ = out_.quiet_until;
+  for (const auto& action : out_.actions)
+    if (!perform(action)) break;
+  report_faults();
+  if (out_.telegrams > 0) report_telegrams();
+  if (!out_.readings.empty()) pipeline_.deliver(out_.readings, now_);
+  if (!out_.cycle_done) return;
+  pipeline_.end_cycle(now_);
+  schedule_begin();
+}
+
+void MeterWorker::schedule_begin() {
+  if (!session_->pulls() || !transport_) return;
+  const bool wait = settings_.interval > 0;
+  begin_at_ = wait ? std::max(out_.not_before, now_.mono + seconds{settings_.interval}) : out_.not_before;
+  if (wait) environment_.log.print(Level::info, section_, "waiting {} seconds before next reading", settings_.interval);
+}
+
+bool MeterWorker::perform(const Action& action) {
+  if (!transport_) return false;
+  if (const auto* write = std::get_if<WriteBytes>(&action)) {
+    if (dump_file_) {
+      dump_format_.sent(write->bytes, now_.mono, dump_text_);
+      dump_file_->append(dump_text_);
+      dump_text_.clear();
+    }
+    const auto written = transport_->write(write->bytes, now_.mono + kWriteLimit, wake_);
+    if (!written && !wake_.stop_requested()) failed_ = written.error();
+  } else if (const auto* set = std::get_if<SetLine>(&action)) {
+    dump("tcdrain cfsetispeed");
+    const auto changed = transport_->set_line(set->line);
+    if (!changed) failed_ = changed.error();
+  } else {
+    transport_->discard_input();
+  }
+  return !failed_;
+}
+
+void MeterWorker::report_faults() {
+  if (out_.faults.empty()) return;
+  for (const auto& fault : out_.faults) {
+    if (fault.kind == FaultKind::silence) {
+      dump("timeout!");
+      if (!std::exchange(silent_, true)) {
+        trouble_since_ = now_.mono;
+        environment_.log.print(Level::alert, section_,
+                               "{}: {}. Is the reading head in its place, the meter's interface unlocked, speed and parity "
+                               "right? Asking on; the next line tells when it answers.",
+                               text(endpoint_), fault.detail);
+      }
+    } else if (const auto count = gates_[static_cast<std::size_t>(fault.kind)].occurred(now_.mono)) {
+      environment_.log.print(Level::warning, section_, "{}: {} ({}). {}", text(endpoint_), text(fault.kind), fault.detail,
+                             *count > 1 ? fmt::format("{} times since the last such line.", *count)
+                                        : "No value was taken from it; more of these are counted and told once an hour.");
+    }
+  }
+  const std::scoped_lock lock(mutex_);
+  for (const auto& fault : out_.faults) ++status_.faults[static_cast<std::size_t>(fault.kind)];
+  status_.last_trouble = fmt::format("{}: {}", text(out_.faults.back().kind), out_.faults.back().detail);
+}
+
+void MeterWorker::report_telegrams() {
+  backoff_.reset();
+  if (std::exchange(silent_, false))
+    environment_.log.print(Level::alert, section_, "{}: the meter answers again after {}", text(endpoint_),
+                           duration_text(now_.mono - trouble_since_));
+  const std::scoped_lock lock(mutex_);
+  status_.telegrams += out_.telegrams;
+  status_.last_reading = now_.wall;
+  if (out_.faults.empty()) status_.last_trouble.clear();
+}
+
+}  // namespace vz::runtime

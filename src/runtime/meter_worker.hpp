@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/backoff.hpp"
+#include "core/repeat_gate.hpp"
+#include "core/traffic_dump.hpp"
+#include "platform/append_file.hpp"
+#include "runtime/heartbeat.hpp"
+#include "runtime/pipeline.hpp"
+#include "vz/protocol.hpp"
+
+namespace vz::runtime {
+
+/// What a meter's worker tells the status board.
+struct MeterStatus {
+  bool connected = false;
+  std::uint64_t telegrams = 0;
+  std::uint64_t opened = 0;
+  std::array<std::uint64_t, kFaultKinds> faults{};
+  std::optional<WallTime> last_reading;
+  std::string last_trouble;  ///< empty while all is well
+};
+
+/// Runs one meter: opens its line, tells the session what arrives and when, does what the session asks for, and hands
+/// telegrams to the pipeline. Re-opens a lost line with a capped, jittered back-off; after a good start nothing is
+/// fatal. One thread calls run(); status() may be called from any.
+class MeterWorker {
+ public:
+  struct Environment {
+    TransportFactory& transports;
+    const Clock& clock;
+    Log& log;
+    std::uint64_t seed = 0;  ///< of the jitter
+  };
+
+  /// References outlive the worker.
+  MeterWorker(const MeterSettings& settings, MeterSource source, MeterPipeline pipeline, Environment environment);
+  ~MeterWorker();
+
+  /// The first try to open the line, for starts at which a missing device is fatal. run() goes on from there.
+  Expected<void> open_once(MonoTime deadline, Wake& wake);
+  /// The thread's body. Returns soon after a stop request.
+  void run(std::stop_token stop);
+
+  [[nodiscard]] MeterStatus status() const;
+  [[nodiscard]] const Heartbeat& heartbeat() const { return heartbeat_; }
+  [[nodiscard]] const std::string& section() const { return section_; }
+
+ private:
+  void step();
+  void open_line();
+  void adopt(std::unique_ptr<Transport> transport);
+  void close_line(const Error& error);
+  void feed(std::span<const std::byte> bytes);
+  void act();
+  bool perform(const Action& action);
+  void report_faults();
+  void report_telegrams();
+  void schedule_begin();
+  [[nodiscard]] MonoTime next_deadline() const;
+  void dump(std::string_view text);
+
+  const MeterSettings& settings_;
+  Endpoint endpoint_;
+  std::unique_ptr<Session> session_;
+  MeterPipeline pipeline_;
+  Environment environment_;
+  std::string section_;
+  std::string protocol_;
+
+  Wake wake_;
+  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<Transport> idle_;          ///< to wait on while there is no line
+  std::vector<std::byte> buffer_;
+  SessionOut out_;
+  Instant now_{};
+  MonoTime last_read_{};
+  MonoTime quiet_until_{};
+  std::optional<MonoTime> timer_;
+  std::optional<MonoTime> begin_at_;
+  MonoTime reopen_at_{};
+  Backoff backoff_;
+  JitterSource jitter_;
+  std::optional<Error> failed_;              ///< an action of act() lost the line
+
+  std::optional<platform::AppendFile> dump_file_;
+  TrafficDump dump_format_;
+  std::string dump_text_;
+
+  bool silent_ = false;                      ///< the meter does not answer (told)
+  MonoTime trouble_since_{};
+  std::array<RepeatGate, kFaultKinds> gates_;
+  bool line_lost_ = false;                   ///< told
+  Heartbeat heartbeat_;
+  mutable std::mutex mutex_;
+  MeterStatus status_;                       ///< guarded by mutex_
+};
+
+}  // namespace vz::runtime
