@@ -57,6 +57,11 @@ MeterStatus MeterWorker::status() const {
   return status_;
 }
 
+void MeterWorker::fresh_out() {
+  out_.clear();
+  out_.verbosity = environment_.log.enabled(Level::finest) ? 15 : environment_.log.enabled(Level::debug) ? 10 : 0;
+}
+
 void MeterWorker::dump(std::string_view text) {
   if (!dump_file_) return;
   dump_format_.note(text, now_.mono, dump_text_);
@@ -88,7 +93,7 @@ void MeterWorker::adopt(std::unique_ptr<Transport> transport) {
     ++status_.opened;
     status_.last_trouble.clear();
   }
-  out_.clear();
+  fresh_out();
   session_->opened(now_, out_);
   act();
   begin_at_ = now_.mono;
@@ -130,7 +135,7 @@ void MeterWorker::run(std::stop_token stop) {
   if (idle) idle_ = std::move(*idle);
   while (!wake_.stop_requested()) step();
   now_ = environment_.clock.now();
-  out_.clear();
+  fresh_out();
   session_->lost(now_, out_);
   transport_.reset();
   heartbeat_.waiting();
@@ -164,20 +169,20 @@ void MeterWorker::step() {
     case ReadResult::Kind::closed: failed_ = result.error.value_or(Error{.what = "closed", .where = {}, .remedy = {}}); break;
   }
   if (!failed_ && timer_ && now_.mono >= *timer_) {
-    out_.clear();
+    fresh_out();
     session_->timer(now_, out_);
     act();
   }
   if (!failed_ && begin_at_ && now_.mono >= *begin_at_) {
     begin_at_.reset();
     dump("read");
-    out_.clear();
+    fresh_out();
     session_->begin(now_, out_);
     act();
   }
   if (failed_) {
     const Error error = *std::exchange(failed_, std::nullopt);
-    out_.clear();
+    fresh_out();
     session_->lost(now_, out_);
     report_faults();
     if (transport_) dump("closed\n");
@@ -193,7 +198,7 @@ void MeterWorker::feed(std::span<const std::byte> bytes) {
     dump_text_.clear();
   }
   while (!bytes.empty() && !failed_) {
-    out_.clear();
+    fresh_out();
     const std::size_t used = session_->received(bytes, now_, last_read_, out_);
     const bool progress = used > 0 || out_.cycle_done;
     act();
@@ -204,7 +209,6 @@ void MeterWorker::feed(std::span<const std::byte> bytes) {
 }
 
 void MeterWorker::act() {
-  out_.verbosity = environment_.log.enabled(Level::finest) ? 15 : environment_.log.enabled(Level::debug) ? 10 : 0;
   for (const auto& note : out_.notes) environment_.log.write(note.level, protocol_, note.text);
   timer_ = out_.timer;
   quiet_until_ = out_.quiet_until;

@@ -63,6 +63,7 @@ class MeterWorker {
   void close_line(const Error& error);
   void feed(std::span<const std::byte> bytes);
   void act();
+  void fresh_out();
   bool perform(const Action& action);
   void report_faults();
   void report_telegrams();

@@ -93,33 +93,26 @@ std::optional<DataSet> DataBlockReader::next() {
 }
 
 bool DataBlockReader::read_address(DataSet& set) {
-  while (true) {
-    while (!rest_.empty() && (is_line_end(rest_.front()) || rest_.front() == '\0')) rest_.remove_prefix(1);
-    if (rest_.empty()) return false;
-    if (rest_.front() == '!') {
-      closed_ = true;
-      for (const char c : rest_.substr(1))
-        if (!is_line_end(c)) return fail("data behind the closing '!'");
-      rest_ = {};
-      return false;
-    }
-    std::size_t length = 0;
-    while (length < rest_.size() && rest_[length] != '(' && !is_control(rest_[length]) && rest_[length] != ')') ++length;
-    const char stop = length < rest_.size() ? rest_[length] : '\n';
-    if (stop == '(') {
-      set.address = rest_.substr(0, length);
-      rest_.remove_prefix(length);
-      if (length > kMaxAddress) return fail("an address longer than any meter sends");
-      return true;
-    }
-    if (stop == ')') return fail("a closing bracket without an opening one");
-    if (!is_line_end(stop) && grammar_ == Grammar::strict) return fail("a control character in an address");
-    if (grammar_ == Grammar::strict) return fail("a line without brackets");
-    // a line of text, or some noise that the check value vouches for: not a data set; go on behind it
-    if (const auto closing = rest_.substr(0, length).find('!'); closing != std::string_view::npos) length = closing;
-    rest_.remove_prefix(length);
-    if (!rest_.empty() && rest_.front() != '!') rest_.remove_prefix(1);
+  while (!rest_.empty() && is_line_end(rest_.front())) rest_.remove_prefix(1);
+  if (rest_.empty()) return false;
+  if (rest_.front() == '!') {
+    closed_ = true;
+    for (const char c : rest_.substr(1))
+      if (!is_line_end(c)) return fail("data behind the closing '!'");
+    rest_ = {};
+    return false;
   }
+  std::size_t length = 0;
+  while (length < rest_.size() && rest_[length] != '(' && !is_control(rest_[length]) && rest_[length] != ')') ++length;
+  const char stop = length < rest_.size() ? rest_[length] : '\n';
+  if (stop == '(') {
+    set.address = rest_.substr(0, length);
+    rest_.remove_prefix(length);
+    if (length > kMaxAddress) return fail("an address longer than any meter sends");
+    return true;
+  }
+  if (stop == ')') return fail("a closing bracket without an opening one");
+  return fail(is_line_end(stop) ? "a line without brackets" : "a control character in an address");
 }
 
 bool DataBlockReader::read_brackets(DataSet& set) {

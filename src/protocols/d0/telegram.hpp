@@ -28,8 +28,8 @@ struct DataSet {
   std::string_view unit;   ///< behind `*`, or set apart by a blank; empty if there is none
 };
 
-/// What a data block may break without being damage. Blocks that a check value vouches for may hold what meters send
-/// (lines without brackets, stray control characters inside values); blocks without one may not.
+/// What a data block may hold without being damaged: a block that a check value vouches for may have stray control
+/// characters inside its values (defective serial numbers); one without may not.
 enum class Grammar { lenient, strict };
 
 /// Cuts a data block into data sets, one a call. Handles several brackets for one address, nested brackets

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Every golden case, and the properties that every decoder has to have.
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "protocols/d0/telegram.hpp"
+#include "support/d0_harness.hpp"
+
+namespace vz::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Golden {
+  std::string name;
+  Bytes input;
+  std::string parity;
+  nlohmann::json expected;
+};
+
+std::vector<Golden> golden_cases() {
+  std::vector<Golden> cases;
+  for (const auto& entry : fs::directory_iterator(std::string{VZ_SOURCE_DIR} + "/tests/golden/d0")) {
+    Golden golden;
+    golden.name = entry.path().filename();
+    golden.input = read_bytes(entry.path() / "input.bin");
+    golden.parity = nlohmann::json::parse(std::ifstream(entry.path() / "settings.json")).at("parity");
+    golden.expected = nlohmann::json::parse(std::ifstream(entry.path() / "expected.json"));
+    cases.push_back(std::move(golden));
+  }
+  return cases;
+}
+
+class D0Golden : public testing::TestWithParam<Golden> {};
+
+auto all_at_once = [] { return std::size_t{1} << 20; };
+
+TEST_P(D0Golden, IsReadAsExpected) {
+  const auto& golden = GetParam();
+  const Decoded got = decode(golden.input, listening(golden.parity), all_at_once);
+  const auto& telegrams = golden.expected.at("telegrams");
+  ASSERT_EQ(got.telegrams.size(), telegrams.size()) << ::testing::PrintToString(got.lines());
+  for (std::size_t t = 0; t < telegrams.size(); ++t) {
+    ASSERT_EQ(got.telegrams[t].size(), telegrams[t].size()) << ::testing::PrintToString(got.lines());
+    for (std::size_t r = 0; r < telegrams[t].size(); ++r) {
+      const auto& reading = got.telegrams[t][r];
+      EXPECT_EQ(reading.identifier.text(), telegrams[t][r][0]);
+      EXPECT_EQ(reading.value, telegrams[t][r][1].get<double>());
+      EXPECT_EQ(reading.unit.text(), telegrams[t][r][2]);
+    }
+  }
+  std::vector<std::string> faults;
+  for (const auto fault : got.faults) faults.emplace_back(text(fault));
+  EXPECT_EQ(faults, golden.expected.value("faults", std::vector<std::string>{}));
+}
+
+TEST_P(D0Golden, AnySplitGivesTheSame) {
+  const auto& golden = GetParam();
+  const auto settings = listening(golden.parity);
+  const auto whole = decode(golden.input, settings, all_at_once).lines();
+  EXPECT_EQ(decode(golden.input, settings, [] { return 1; }).lines(), whole);
+  for (std::size_t at = 1; at < golden.input.size(); ++at) {
+    bool first = true;
+    const auto split = decode(golden.input, settings, [&] { return std::exchange(first, false) ? at : golden.input.size(); });
+    ASSERT_EQ(split.lines(), whole) << "split at " << at;
+  }
+  std::mt19937 random{42};
+  for (int i = 0; i < 50; ++i) ASSERT_EQ(decode(golden.input, settings, [&] { return random() % 9 + 1; }).lines(), whole);
+}
+
+TEST_P(D0Golden, TruncationIsSafe) {
+  const auto& golden = GetParam();
+  const auto settings = listening(golden.parity);
+  const auto whole = decode(golden.input, settings, all_at_once);
+  for (std::size_t length = 0; length < golden.input.size(); ++length) {
+    const auto cut = decode(std::span(golden.input).first(length), settings, all_at_once);
+    // what is there must be a prefix of what the whole stream gives: nothing is invented
+    ASSERT_LE(cut.telegrams.size(), whole.telegrams.size());
+    for (std::size_t t = 0; t < cut.telegrams.size(); ++t)
+      for (std::size_t r = 0; r < cut.telegrams[t].size(); ++r)
+        ASSERT_EQ(cut.telegrams[t][r].value, whole.telegrams[t][r].value) << "cut at " << length;
+  }
+}
+
+TEST_P(D0Golden, NoiseBeforeItCostsNothing) {
+  const auto& golden = GetParam();
+  const auto settings = listening(golden.parity);
+  const auto whole = decode(golden.input, settings, all_at_once).telegrams.size();
+  std::mt19937 random{7};
+  for (int i = 0; i < 200; ++i) {
+    Bytes noisy;
+    for (std::size_t n = random() % 64; n > 0; --n) noisy.push_back(static_cast<std::byte>(random() & 0x7F));
+    // noise that happens to open an identification swallows the telegram behind it; that is the one it may cost
+    noisy.insert(noisy.end(), golden.input.begin(), golden.input.end());
+    const auto got = decode(noisy, settings, all_at_once).telegrams.size();
+    ASSERT_GE(got + 1, whole);
+    ASSERT_LE(got, whole);
+  }
+}
+
+TEST_P(D0Golden, OneWrongBitNeverMakesAReading) {
+  const auto& golden = GetParam();
+  if (!golden.expected.at("checked").get<bool>()) GTEST_SKIP() << "no check value in this case";
+  const auto settings = listening(golden.parity);
+  const auto whole = decode(golden.input, settings, all_at_once);
+  for (std::size_t at = 0; at < golden.input.size(); ++at) {
+    for (unsigned bit = 0; bit < 7; ++bit) {
+      Bytes damaged = golden.input;
+      damaged[at] ^= static_cast<std::byte>(1U << bit);
+      const auto got = decode(damaged, settings, all_at_once);
+      for (const auto& telegram : got.telegrams) {
+        bool known = false;
+        for (const auto& good : whole.telegrams) {
+          known = known || std::equal(telegram.begin(), telegram.end(), good.begin(), good.end(), [](const Reading& a, const Reading& b) {
+                    return a.identifier == b.identifier && a.value == b.value;
+                  });
+        }
+        ASSERT_TRUE(known) << "bit " << bit << " of byte " << at;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, D0Golden, testing::ValuesIn(golden_cases()),
+                         [](const auto& test) { return test.param.name; });
+
+std::string corpus() {
+  const char* set = std::getenv("VZ_CORPUS");
+  return set != nullptr ? set : std::string{VZ_SOURCE_DIR} + "/../shared/corpus";
+}
+
+/// What the check value of a capture says.
+enum class Vouched { right, wrong, none };
+
+Vouched verdict(const Bytes& input) {
+  const std::string text(reinterpret_cast<const char*>(input.data()), input.size());
+  const auto slash = text.find('/');
+  const auto stx = text.find('\x02');
+  const auto etx = text.find('\x03', stx == std::string::npos ? 0 : stx);
+  if (stx != std::string::npos) {
+    if (etx == std::string::npos || etx + 1 >= text.size()) return Vouched::wrong;
+    const auto covered = std::span(input).subspan(stx + 1, etx - stx);
+    return d0::block_check(covered) == (static_cast<unsigned>(text[etx + 1]) & 0x7F) ? Vouched::right : Vouched::wrong;
+  }
+  for (auto bang = text.find('!'); bang != std::string::npos; bang = text.find('!', bang + 1)) {
+    const auto digits = text.substr(bang + 1, 4);
+    if (digits.size() != 4 || digits.find_first_not_of("0123456789ABCDEFabcdef") != std::string::npos) continue;
+    const auto covered = std::span(input).subspan(slash, bang + 1 - slash);
+    return d0::p1_crc(covered) == std::stoul(digits, nullptr, 16) ? Vouched::right : Vouched::wrong;
+  }
+  return Vouched::none;
+}
+
+TEST(D0Corpus, CapturesWithTheRightCheckValueAreReadAndTheOthersRefused) {
+  if (!fs::exists(corpus())) GTEST_SKIP() << "no captures at " << corpus() << " (VZ_CORPUS)";
+  int right = 0;
+  int wrong = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(corpus())) {
+    if (entry.path().extension() != ".d0") continue;
+    const Bytes input = read_bytes(entry.path());
+    const auto settings = listening("8n1");
+    const Decoded got = decode(input, settings, all_at_once);
+    const Vouched vouched = verdict(input);
+    if (vouched == Vouched::right) {
+      EXPECT_FALSE(got.telegrams.empty()) << entry.path();
+      ++right;
+    } else if (vouched == Vouched::wrong) {
+      EXPECT_TRUE(got.telegrams.empty()) << entry.path() << ::testing::PrintToString(got.lines());
+      ++wrong;
+    }
+    EXPECT_EQ(decode(input, settings, [] { return 1; }).lines(), got.lines()) << entry.path();
+    for (std::size_t length = 0; length < input.size(); length += 7) {
+      const auto cut = decode(std::span(input).first(length), settings, all_at_once);
+      ASSERT_LE(cut.telegrams.size(), got.telegrams.size()) << entry.path() << " cut at " << length;
+    }
+  }
+  EXPECT_GT(right, 10);
+  EXPECT_GT(wrong, 5);
+}
+
+}  // namespace
+}  // namespace vz::test
