@@ -13,6 +13,7 @@ struct Error {
   std::string where;   ///< device path, host:port or URL without secrets
   std::string remedy;  ///< what the user can do; may be empty
   int code = 0;        ///< errno where there is one, else 0
+  bool passing = false;  ///< sure to be no mistake of the configuration: a name that does not resolve just now
 
   /// "where: what (remedy)", the form for a log line.
   [[nodiscard]] std::string text() const {

@@ -5,7 +5,7 @@
 
 #include "vz/time.hpp"
 
-namespace vz::runtime {
+namespace vz {
 
 /// What a thread says of itself to whoever feeds the watchdog: working since when, or waiting. A waiting thread is
 /// healthy for as long as it likes. Lock-free.
@@ -24,4 +24,4 @@ class Heartbeat {
   std::atomic<MonoDuration::rep> since_{kWaiting};
 };
 
-}  // namespace vz::runtime
+}  // namespace vz

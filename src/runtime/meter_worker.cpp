@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
-namespace vz::runtime {
+namespace vz {
 namespace {
 
 using std::chrono::milliseconds;
@@ -283,4 +283,4 @@ void MeterWorker::report_telegrams() {
   if (out_.faults.empty()) status_.last_trouble.clear();
 }
 
-}  // namespace vz::runtime
+}  // namespace vz

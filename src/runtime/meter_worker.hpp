@@ -19,7 +19,7 @@
 #include "runtime/pipeline.hpp"
 #include "vz/protocol.hpp"
 
-namespace vz::runtime {
+namespace vz {
 
 /// What a meter's worker tells the status board.
 struct MeterStatus {
@@ -107,4 +107,4 @@ class MeterWorker {
   MeterStatus status_;                       ///< guarded by mutex_
 };
 
-}  // namespace vz::runtime
+}  // namespace vz

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace vz::runtime {
+namespace vz {
 namespace {
 
 /// 1990-01-01: no meter reading is older, so a clock that says so is not set.
@@ -113,4 +113,4 @@ void MeterPipeline::send(Channel& channel, Point point) {
   outbox_.push(*channel.queue, channel.sequencer.next(point.stamp), point.value);
 }
 
-}  // namespace vz::runtime
+}  // namespace vz

@@ -14,7 +14,7 @@
 #include "vz/outbox.hpp"
 #include "vz/settings.hpp"
 
-namespace vz::runtime {
+namespace vz {
 
 /// Sees readings on their way: raw ones as they match a channel, and what leaves the aggregation. Called from the meter's
 /// thread; must not block.
@@ -70,4 +70,4 @@ class MeterPipeline {
   bool told_old_ = false;
 };
 
-}  // namespace vz::runtime
+}  // namespace vz

@@ -308,7 +308,11 @@ void D0Session::on_damage(const D0Event& event, Instant now, SessionOut& out) {
 /// A readout failed: asks again if it may, else ends the cycle.
 void D0Session::fail(FaultKind kind, std::string detail, Instant now, SessionOut& out) {
   out.faults.push_back({kind, std::move(detail)});
-  if (!pulls()) return;
+  if (!pulls()) {
+    state_ = State::listening;
+    deadline_ = now.mono + settings_.read_timeout;
+    return;
+  }
   if (kind == FaultKind::silence || repeats_ >= max_repeats()) {
     end_cycle(now, out);
     return;

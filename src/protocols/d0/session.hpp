@@ -111,7 +111,6 @@ class D0Session final : public Session {
   std::optional<MonoTime> readout_end_; ///< of the last good one
   MonoDuration slowest_answer_{};
   std::size_t block_length_ = 0;        ///< of the last good telegram, from the block's first byte to the end
-  std::uint64_t block_seen_ = 0;        ///< block offset for which the end was predicted
   std::array<Mark, 8> marks_{};         ///< ring of the latest reads
   std::size_t mark_ = 0;
 };

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "cli/daemon.hpp"
+
+#include <poll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+namespace vz::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// A thread that has been at one piece of work for so long will not come back.
+constexpr seconds kStuck{60};
+constexpr seconds kFirstOpen{10};
+/// Stop takes under a second; what has not returned by then is left behind.
+constexpr milliseconds kStopPatience{700};
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 1;
+  if (::getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) seed = static_cast<std::uint64_t>(::getpid());
+  return seed;
+}
+
+/// A uuid is a write key: logs show its tail.
+std::string channel_label(const ChannelSettings& channel) {
+  const auto& uuid = channel.uuid;
+  return fmt::format("channel ...{}", uuid.size() > 6 ? uuid.substr(uuid.size() - 6) : std::string{});
+}
+
+}  // namespace
+
+Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, const ServiceEnvironment& environment)
+    : settings_(settings),
+      log_(log),
+      clock_(clock),
+      manager_(environment),
+      watchdog_(watchdog_interval(environment, ::getpid())),
+      uploader_(http_, outbox_, clock_, log_, {.retry = seconds{settings.retry}, .seed = random_seed()}) {
+  outbox_.on_push([this] { uploader_.notify(); });
+  make_meters();
+}
+
+Daemon::~Daemon() = default;
+
+void Daemon::make_meters() {
+  for (const auto& meter : settings_.meters) {
+    if (meter.enabled) {
+      make_meter(meter);
+    } else {
+      log_.print(Level::info, fmt::format("mtr{}", meter.number), "Meter for protocol '{}' is disabled. Skipping.",
+                 meter.protocol != nullptr ? meter.protocol->name : "?");
+    }
+  }
+}
+
+void Daemon::make_meter(const MeterSettings& meter) {
+  std::vector<Problem> problems;
+  ProblemSink problem_sink(meter.options, problems);
+  auto source = meter.protocol->make(meter.options, problem_sink);
+  if (!source) return;  // the configuration was checked: cannot happen
+  std::vector<std::optional<QueueId>> queues;
+  for (const auto& channel : meter.channels) {
+    ProblemSink channel_problems(channel.options, problems);
+    const SinkContext context{curl_user_agent(), channel.uuid, channel.duplicates};
+    auto sink = channel.sink->make(channel.options, context, channel_problems);
+    queues.emplace_back();
+    if (!sink || !sink->delivers()) continue;
+    queues.back() = outbox_.open({sink->endpoint(), channel.uuid});
+    uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel));
+  }
+  MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, std::move(queues), outbox_, log_, {}, clock_.now().mono);
+  workers_.push_back(std::make_unique<MeterWorker>(
+      meter, std::move(*source), std::move(pipeline),
+      MeterWorker::Environment{transports_, clock_, log_, random_seed()}));
+  worker_settings_.push_back(&meter);
+}
+
+/// The first try when nobody supervises: a missing device ends the program, as it always did, unless the meter may be
+/// skipped. False: end with status 1.
+bool Daemon::open_meters(Signals& signals) {
+  (void)signals;
+  std::size_t opened = 0;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    Wake wake;
+    auto& worker = *workers_[i];
+    const auto result = worker.open_once(clock_.now().mono + kFirstOpen, wake);
+    if (result) {
+      ++opened;
+      continue;
+    }
+    if (result.error().passing) {
+      log_.print(Level::alert, worker.section(), "{}", result.error().text());
+      ++opened;
+      continue;
+    }
+    log_.print(Level::alert, worker.section(), "Cannot open meter: {}", result.error().text());
+    if (!worker_settings_[i]->allowskip) {
+      log_.write(Level::alert, {}, "Startup failed: Meter open failed.");
+      return false;
+    }
+    log_.print(Level::warning, {}, "Skipping meter {} for now; it is tried again in the background", worker.section());
+  }
+  if (opened > 0) return true;
+  log_.write(Level::alert, {}, "No functional meters found - quitting!");
+  return false;
+}
+
+void Daemon::start_threads() {
+  threads_.start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
+  for (auto& worker : workers_)
+    threads_.start([&worker](std::stop_token stop) { worker->run(std::move(stop)); });
+}
+
+int Daemon::run(Supervision supervision) {
+  auto signals = Signals::open();
+  if (!signals) {
+    log_.print(Level::alert, "main", "{}", signals.error().text());
+    return EXIT_FAILURE;
+  }
+  if (supervision == Supervision::none && !open_meters(*signals)) return EXIT_FAILURE;
+  start_threads();
+  (void)manager_.ready();
+  log_.write(Level::debug, {}, "Startup done.");
+  main_loop(*signals);
+  stop();
+  return EXIT_SUCCESS;
+}
+
+void Daemon::main_loop(Signals& signals) {
+  const int period = watchdog_ ? static_cast<int>(std::chrono::duration_cast<milliseconds>(*watchdog_ / 2).count()) : -1;
+  while (true) {
+    pollfd wanted{signals.fd(), POLLIN, 0};
+    ::poll(&wanted, 1, period);
+    if (watchdog_) feed_watchdog();
+    while (const auto signal = signals.take()) {
+      if (*signal != SIGUSR1) return;
+      log_.reopen();
+    }
+  }
+}
+
+void Daemon::feed_watchdog() {
+  const MonoTime now = clock_.now().mono;
+  for (const auto& worker : workers_)
+    if (worker->heartbeat().stuck(now, kStuck)) return;  // the service manager will act
+  (void)manager_.watchdog();
+  std::uint64_t telegrams = 0;
+  for (const auto& worker : workers_) telegrams += worker->status().telegrams;
+  std::uint64_t waiting = 0;
+  std::uint64_t accepted = 0;
+  for (const auto& channel : uploader_.status().channels) {
+    waiting += channel.queue.waiting;
+    accepted += channel.queue.accepted;
+  }
+  (void)manager_.status(fmt::format("{} telegrams read, {} readings delivered, {} waiting", telegrams, accepted, waiting));
+}
+
+void Daemon::stop() {
+  log_.write(Level::info, {}, "main loop indicating all mappings to quit");
+  (void)manager_.stopping();
+  if (threads_.stop(kStopPatience)) return;
+  log_.write(Level::debug, "main", "a thread did not return in time; the process ends without it");
+  std::_Exit(EXIT_SUCCESS);
+}
+
+}  // namespace vz::cli

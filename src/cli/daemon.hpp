@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cli/thread_group.hpp"
+#include "outbox/ram_outbox.hpp"
+#include "platform/clock.hpp"
+#include "platform/curl_http_client.hpp"
+#include "platform/service_manager.hpp"
+#include "platform/signals.hpp"
+#include "platform/transport_factory.hpp"
+#include "platform/log_sink.hpp"
+#include "runtime/meter_worker.hpp"
+#include "runtime/uploader.hpp"
+#include "vz/settings.hpp"
+
+namespace vz::cli {
+
+/// Whether somebody looks after the process: then a device that is missing at the start is waited for.
+enum class Supervision { none, service_manager };
+
+/// Everything that runs: meters, outbox, uploader, and the main loop that waits for signals and feeds the watchdog.
+/// Owned by the main thread; constructed after the process has gone to the background, because threads and libcurl
+/// start here.
+class Daemon {
+ public:
+  Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, const ServiceEnvironment& environment);
+  ~Daemon();
+
+  /// Runs until a signal ends it. Returns the exit status. May not return at all when a thread does not stop in time:
+  /// the process then ends from within, with the same status.
+  int run(Supervision supervision);
+
+ private:
+  void make_meters();
+  void make_meter(const MeterSettings& meter);
+  bool open_meters(Signals& signals);
+  void start_threads();
+  void main_loop(Signals& signals);
+  void feed_watchdog();
+  void stop();
+
+  const Settings& settings_;
+  DaemonLog& log_;
+  const Clock& clock_;
+  ServiceManager manager_;
+  std::optional<std::chrono::microseconds> watchdog_;
+  SystemTransportFactory transports_;
+  RamOutbox outbox_;
+  CurlHttpClient http_;
+  Uploader uploader_;
+  std::vector<std::unique_ptr<MeterWorker>> workers_;
+  std::vector<const MeterSettings*> worker_settings_;
+  ThreadGroup threads_;
+};
+
+}  // namespace vz::cli
