@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The api `volkszaehler`: readings as `[ [ ms, value ], ... ]` to a Volkszähler middleware, and what its replies mean.
+#include <limits>
+
+#include "core/number_text.hpp"
+#include "sinks/volkszaehler/reply.hpp"
+#include "sinks/volkszaehler/url.hpp"
+#include "vz/sink.hpp"
+
+namespace vz::sinks {
+namespace {
+
+// A few hundred readings are stored in hundredths of a second; tens of thousands run into the middleware's limits.
+constexpr std::size_t kMaxBatch = 256;
+constexpr std::size_t kBytesPerReading = 40;
+
+class VolkszaehlerSink final : public Sink {
+ public:
+  VolkszaehlerSink(const std::string& middleware, std::chrono::seconds timeout, const SinkContext& context)
+      : endpoint_(volkszaehler::endpoint_name(middleware)),
+        url_(middleware + "/data/" + context.uuid + ".json"),
+        repeat_url_(url_ + (middleware.find('?') == std::string::npos ? '?' : '&') + "options=skipduplicates"),
+        user_agent_("User-Agent: " + context.user_agent),
+        uuid_(context.uuid),
+        timeout_(timeout) {}
+
+  std::string endpoint() const override { return endpoint_; }
+  std::size_t max_batch() const override { return kMaxBatch; }
+
+  HttpRequest encode(std::span<const QueuedReading> batch) const override {
+    // A batch with one duplicate is refused as a whole unless the middleware is asked to skip what it has.
+    return {.method = "POST",
+            .url = repeats(batch) > 0 ? repeat_url_ : url_,
+            .headers = {"Content-type: application/json", "Accept: application/json", user_agent_},
+            .body = body(batch),
+            .timeout = timeout_};
+  }
+
+  Judgement classify(const HttpReply& reply, std::span<const QueuedReading> batch) const override {
+    return volkszaehler::judge(reply,
+                               {.endpoint = endpoint_, .uuid = uuid_, .sent = batch.size(), .repeats = repeats(batch)});
+  }
+
+ private:
+  static std::size_t repeats(std::span<const QueuedReading> batch) {
+    return static_cast<std::size_t>(
+        std::count_if(batch.begin(), batch.end(), [](const QueuedReading& reading) { return reading.repeat; }));
+  }
+
+  static std::string body(std::span<const QueuedReading> batch) {
+    std::string text;
+    text.reserve(4 + batch.size() * kBytesPerReading);
+    text += "[ ";
+    for (const QueuedReading& reading : batch) {
+      if (text.size() > 2) text += ", ";
+      text += "[ ";
+      append_number(text, std::int64_t{reading.stamp.time_since_epoch().count()});
+      text += ", ";
+      append_number(text, reading.value);
+      text += " ]";
+    }
+    text += " ]";
+    return text;
+  }
+
+  const std::string endpoint_;
+  const std::string url_;
+  const std::string repeat_url_;
+  const std::string user_agent_;
+  const std::string uuid_;
+  const std::chrono::seconds timeout_;
+};
+
+constexpr OptionSpec kOptions[] = {
+    {.name = "middleware",
+     .type = OptionType::string,
+     .help =
+         "address of the middleware, e.g. http://localhost/middleware.php; may carry name:password@ before the host",
+     .required = true,
+     .check = [](const OptionValue& value) { return volkszaehler::url_error(std::get<std::string>(value)); }},
+    {.name = "timeout",
+     .type = OptionType::integer,
+     .unit = "s",
+     .default_text = "30",
+     .help = "longest time a request may take; 0: no limit",
+     .min = 0,
+     .max = std::numeric_limits<std::int32_t>::max()},
+};
+
+std::unique_ptr<Sink> make(const Options& options, const SinkContext& context, ProblemSink& problems) {
+  const std::string& middleware = options.string("middleware");
+  if (const std::string error = volkszaehler::url_error(middleware); !error.empty()) {
+    problems.error("middleware", "`middleware` " + error);
+    return nullptr;
+  }
+  if (const std::string doubt = volkszaehler::url_doubt(middleware); !doubt.empty()) {
+    problems.warning("middleware", "`middleware` " + doubt);
+  }
+  return std::make_unique<VolkszaehlerSink>(middleware, std::chrono::seconds{options.integer("timeout")}, context);
+}
+
+}  // namespace
+
+extern const SinkType volkszaehler_sink;
+const SinkType volkszaehler_sink{
+    .name = "volkszaehler",
+    .summary = "sends to a Volkszaehler middleware",
+    .options = kOptions,
+    .make = make,
+};
+
+}  // namespace vz::sinks
