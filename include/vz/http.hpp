@@ -24,7 +24,8 @@ struct HttpReply {
   long status = 0;
   std::string error;
   std::string body;          ///< at most kMaxReplyBody bytes
-  bool maybe_delivered = false;  ///< with status 0: the request had left, so that the server may have acted on it
+  bool maybe_delivered = false;  ///< with status 0: the request had left, so that the server may have acted on it;
+                                 ///< with a status: it was sent twice, and the first one may have been acted on
   MonoDuration duration{};
 };
 inline constexpr std::size_t kMaxReplyBody = 64 * 1024;

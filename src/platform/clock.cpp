@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "platform/clock.hpp"
+
+namespace vz {
+
+Instant SystemClock::now() const {
+  // The two clocks cannot be read in one go: a pair that a reschedule tore apart is read again.
+  constexpr MonoDuration kTogether = std::chrono::microseconds{200};
+  constexpr int kTries = 4;
+  Instant instant;
+  for (int i = 0; i < kTries; ++i) {
+    const MonoTime before = std::chrono::steady_clock::now();
+    instant.wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    instant.mono = std::chrono::steady_clock::now();
+    if (instant.mono - before <= kTogether) break;
+  }
+  return instant;
+}
+
+}  // namespace vz

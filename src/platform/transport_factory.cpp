@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "platform/transport_factory.hpp"
+
+#include "platform/serial_transport.hpp"
+#include "platform/tcp_transport.hpp"
+#include "platform/wait.hpp"
+
+namespace vz {
+namespace {
+
+/// For sessions that make their own readings: only the waiting is real.
+class NullTransport final : public Transport {
+ public:
+  ReadResult read(std::span<std::byte>, MonoTime, MonoTime deadline, Wake& wake) override {
+    const platform::Waited waited = platform::wait_for(-1, 0, deadline, wake);
+    const bool woken = waited.end == platform::WaitEnd::woken;
+    return {woken ? ReadResult::Kind::woken : ReadResult::Kind::timeout, 0, std::nullopt};
+  }
+  Expected<void> write(std::span<const std::byte>, MonoTime, Wake&) override { return {}; }
+  Expected<void> set_line(LineSettings) override { return {}; }
+  void discard_input() override {}
+};
+
+}  // namespace
+
+Expected<std::unique_ptr<Transport>> SystemTransportFactory::open(const Endpoint& endpoint, LineSettings line,
+                                                                  MonoTime deadline, Wake& wake) {
+  if (const auto* port = std::get_if<SerialPort>(&endpoint)) return SerialTransport::open(port->path, line);
+  if (const auto* peer = std::get_if<TcpPeer>(&endpoint)) return TcpTransport::open(*peer, resolver_, deadline, wake);
+  return std::unique_ptr<Transport>{std::make_unique<NullTransport>()};
+}
+
+}  // namespace vz
