@@ -31,17 +31,18 @@ as_root() {
   fi
 }
 
-# Runs a command with its output in a file, and shows the file if it fails.
+# Runs a command, and shows its output only if it fails.
 quietly() {
-  local what=$1 log
+  local what=$1 name output
   shift
-  log=$(mktemp)
-  if ! "$@" >"$log" 2>&1; then
-    cat "$log" >&2
-    rm -f "$log"
+  name=$(mktemp)
+  exec {output}<>"$name"
+  rm -f "$name" # it lives on as a descriptor, and is gone however this ends
+  if ! "$@" >&"$output" 2>&1; then
+    cat "/proc/self/fd/$output" >&2
     die "$what failed, see above"
   fi
-  rm -f "$log"
+  exec {output}>&-
 }
 
 # Sets INSTALLED to the number of packages that had to be installed.
