@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tools/middleware/request.hpp"
+
+#include <fmt/format.h>
+
+namespace vz::middleware {
+namespace {
+
+constexpr std::size_t kUuidLength = 36;
+
+constexpr int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::string form_decoded(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '+') {
+      out += ' ';
+    } else if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
+      out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+const char* reason(int status) {
+  switch (status) {
+    case 404: return "404 Not Found";
+    case 413: return "413 Request Entity Too Large";
+    default: return "500 Internal Server Error";
+  }
+}
+
+}  // namespace
+
+Params Params::parse(std::string_view text) {
+  Params params;
+  while (!text.empty()) {
+    const auto end = text.find('&');
+    const auto item = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+    if (item.empty()) continue;
+    const auto equals = item.find('=');
+    const auto value = equals == std::string_view::npos ? std::string_view{} : item.substr(equals + 1);
+    params.add(form_decoded(item.substr(0, equals)), form_decoded(value));
+  }
+  return params;
+}
+
+std::optional<std::string> Params::get(std::string_view name) const {
+  for (auto item = items_.rbegin(); item != items_.rend(); ++item)
+    if (item->first == name) return item->second;
+  return std::nullopt;
+}
+
+std::vector<std::string> Params::list(std::string_view name) const {
+  std::vector<std::string> values;
+  for (const auto& [key, value] : items_)
+    if (key.size() > name.size() + 1 && key.starts_with(name) && key[name.size()] == '[' && key.back() == ']')
+      values.push_back(value);
+  if (values.empty())
+    if (auto single = get(name)) values.push_back(std::move(*single));
+  return values;
+}
+
+Reply html_page(int status) {
+  const char* text = reason(status);
+  Reply reply;
+  reply.status = status;
+  reply.content_type = "text/html";
+  reply.body = fmt::format(
+      "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n",
+      text);
+  return reply;
+}
+
+bool is_uuid(std::string_view text) {
+  if (text.size() != kUuidLength) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : hex_digit(text[i]) < 0) return false;
+  }
+  return true;
+}
+
+std::string without_uuids(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (is_uuid(text.substr(i, kUuidLength))) {
+      out += "...";
+      i += kUuidLength - 6;
+    }
+    out += text[i];
+  }
+  return out;
+}
+
+}  // namespace vz::middleware
