@@ -60,7 +60,11 @@ Error lookup_error(const TcpPeer& peer, const LookupResult& result) {
 
 Expected<std::vector<SocketAddress>> judge(const TcpPeer& peer, LookupResult result) {
   if (result.code == 0 && result.addresses.empty()) result.code = EAI_NONAME;
-  if (result.code != 0) return tl::unexpected(lookup_error(peer, result));
+  if (result.code != 0) {
+    Error error = lookup_error(peer, result);
+    error.passing = result.code != EAI_SERVICE;
+    return tl::unexpected(std::move(error));
+  }
   return std::move(result.addresses);
 }
 
@@ -157,7 +161,7 @@ Expected<std::vector<SocketAddress>> Resolver::resolve(const TcpPeer& asked, Mon
     return std::move(numeric.addresses);
   }
   const auto failed = [&](const char* what, const char* remedy, int code) {
-    return tl::unexpected(Error{what, text(Endpoint{peer}), remedy, code});
+    return tl::unexpected(Error{what, text(Endpoint{peer}), remedy, code, true});
   };
   Lookup* lookup = nullptr;
   try {

@@ -17,13 +17,6 @@ constexpr seconds kFirstReopen{1};
 constexpr seconds kLongestReopen{60};
 constexpr MonoDuration kFarAway = std::chrono::hours{24};
 
-std::string duration_text(MonoDuration duration) {
-  const auto s = std::chrono::duration_cast<seconds>(duration).count();
-  if (s < 120) return fmt::format("{} s", s);
-  if (s < 7200) return fmt::format("{} min", s / 60);
-  return fmt::format("{} h", s / 3600);
-}
-
 }  // namespace
 
 MeterWorker::MeterWorker(const MeterSettings& settings, MeterSource source, MeterPipeline pipeline, Environment environment)
@@ -83,9 +76,10 @@ void MeterWorker::adopt(std::unique_ptr<Transport> transport) {
   last_read_ = now_.mono;
   quiet_until_ = MonoTime{};
   dump("opened");
-  environment_.log.print(line_lost_ ? Level::alert : Level::info, section_,
-                         line_lost_ ? "Meter connection established again: {}" : "Meter connection established",
-                         text(endpoint_));
+  if (line_lost_)
+    environment_.log.print(Level::alert, section_, "Meter connection established again: {}", text(endpoint_));
+  else
+    environment_.log.write(Level::info, section_, "Meter connection established");
   line_lost_ = false;
   {
     const std::scoped_lock lock(mutex_);
@@ -261,9 +255,9 @@ void MeterWorker::report_faults() {
                                "right? Asking on; the next line tells when it answers.",
                                text(endpoint_), fault.detail);
       }
-    } else if (const auto count = gates_[static_cast<std::size_t>(fault.kind)].occurred(now_.mono)) {
+    } else if (const auto count = notices_[static_cast<std::size_t>(fault.kind)].happened(now_.mono)) {
       environment_.log.print(Level::warning, section_, "{}: {} ({}). {}", text(endpoint_), text(fault.kind), fault.detail,
-                             *count > 1 ? fmt::format("{} times since the last such line.", *count)
+                             *count > 0 ? fmt::format("{} more since the last such line.", *count)
                                         : "No value was taken from it; more of these are counted and told once an hour.");
     }
   }

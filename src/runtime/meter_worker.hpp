@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "core/backoff.hpp"
-#include "core/repeat_gate.hpp"
 #include "core/traffic_dump.hpp"
 #include "platform/append_file.hpp"
 #include "runtime/heartbeat.hpp"
 #include "runtime/pipeline.hpp"
+#include "runtime/trouble.hpp"
 #include "vz/protocol.hpp"
 
 namespace vz {
@@ -100,7 +100,7 @@ class MeterWorker {
 
   bool silent_ = false;                      ///< the meter does not answer (told)
   MonoTime trouble_since_{};
-  std::array<RepeatGate, kFaultKinds> gates_;
+  std::array<Notice, kFaultKinds> notices_;
   bool line_lost_ = false;                   ///< told
   Heartbeat heartbeat_;
   mutable std::mutex mutex_;
