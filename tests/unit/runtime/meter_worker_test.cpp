@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The meter worker with a scripted line on a fake clock: what it does when the line comes and goes.
+#include <deque>
+
+#include "outbox/ram_outbox.hpp"
+#include "protocols/d0/session.hpp"
+#include "protocols/d0/telegram.hpp"
+#include "runtime/meter_worker.hpp"
+#include "support/pch.hpp"
+
+namespace vz {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class FakeClock final : public Clock {
+ public:
+  Instant now() const override { return {MonoTime{seconds{100}} + passed, WallTime{seconds{1'700'000'000}} + std::chrono::duration_cast<milliseconds>(passed)}; }
+  MonoDuration passed{};
+};
+
+class MemoryLog final : public Log {
+ public:
+  bool enabled(Level level) const override { return level <= Level::info; }
+  void write(Level level, std::string_view section, std::string_view text) override {
+    lines.push_back(fmt::format("{}[{}]{}", static_cast<int>(level), section, text));
+  }
+  [[nodiscard]] int count(std::string_view part) const {
+    return static_cast<int>(std::count_if(lines.begin(), lines.end(), [&](const auto& l) { return l.find(part) != std::string::npos; }));
+  }
+  std::vector<std::string> lines;
+};
+
+/// What happens on the line, one entry a read.
+struct Scene {
+  enum class What { bytes, closed, stop } what;
+  std::string bytes;
+};
+
+struct Script {
+  FakeClock* clock;
+  std::stop_source* stop;
+  std::deque<Scene> scenes;
+  std::deque<bool> opens;  ///< whether the next open works; then always
+  int opened = 0;
+  int refused = 0;
+  MonoDuration waited{};   ///< between a failed open and the next
+};
+
+class FakeTransport final : public Transport {
+ public:
+  FakeTransport(Script& script, bool idle) : script_(script), idle_(idle) {}
+  ReadResult read(std::span<std::byte> buffer, MonoTime, MonoTime deadline, Wake&) override {
+    if (idle_ || script_.scenes.empty()) {
+      if (!idle_) script_.stop->request_stop();
+      script_.clock->passed = std::max(script_.clock->passed, deadline - MonoTime{seconds{100}});
+      return {};
+    }
+    const Scene scene = script_.scenes.front();
+    script_.scenes.pop_front();
+    script_.clock->passed += milliseconds{300};
+    if (scene.what == Scene::What::stop) {
+      script_.stop->request_stop();
+      return {ReadResult::Kind::woken, 0, {}};
+    }
+    if (scene.what == Scene::What::closed)
+      return {ReadResult::Kind::closed, 0, Error{.what = "hung up", .where = "/dev/ttyUSB0", .remedy = {}}};
+    std::transform(scene.bytes.begin(), scene.bytes.end(), buffer.begin(), [](char c) { return static_cast<std::byte>(c); });
+    return {ReadResult::Kind::bytes, scene.bytes.size(), {}};
+  }
+  Expected<void> write(std::span<const std::byte>, MonoTime, Wake&) override { return {}; }
+  Expected<void> set_line(LineSettings) override { return {}; }
+  void discard_input() override {}
+
+ private:
+  Script& script_;
+  bool idle_;
+};
+
+class FakeFactory final : public TransportFactory {
+ public:
+  explicit FakeFactory(Script& script) : script_(script) {}
+  Expected<std::unique_ptr<Transport>> open(const Endpoint& endpoint, LineSettings, MonoTime, Wake&) override {
+    if (std::holds_alternative<NoTransport>(endpoint)) return std::make_unique<FakeTransport>(script_, true);
+    const bool works = script_.opens.empty() || script_.opens.front();
+    if (!script_.opens.empty()) script_.opens.pop_front();
+    if (!works) {
+      ++script_.refused;
+      return tl::unexpected(Error{.what = "cannot open: No such file or directory", .where = "/dev/ttyUSB0", .remedy = {}, .code = ENOENT});
+    }
+    ++script_.opened;
+    return std::make_unique<FakeTransport>(script_, false);
+  }
+
+ private:
+  Script& script_;
+};
+
+std::string telegram(int n) {
+  std::string block = fmt::format("1.8.0({:09.3f}*kWh)\r\n!\r\n\x03", 100 + n * 0.001);
+  return "/ISK5\\2MT372-0002\r\n\x02" + block + static_cast<char>(d0::block_check(std::as_bytes(std::span(block))));
+}
+
+class MeterWorkerTest : public testing::Test {
+ protected:
+  MeterWorkerTest() {
+    static const Protocol protocol{.name = "d0", .summary = {}, .options = {}};
+    meter_.protocol = &protocol;
+    meter_.channels.push_back({.uuid = "u", .identifier_text = "1.8.0", .identifier = Identifier{*Obis::parse("1.8.0")}, .api_text = {}, .mqtt_topic = {}, .options = {}});
+    queue_ = outbox_.open({"http://m", "u"});
+    outbox_.on_push([] {});
+    script_.clock = &clock_;
+    script_.stop = &stop_;
+  }
+
+  void run() {
+    d0::D0Settings settings;
+    settings.paced_line = false;
+    MeterSource source{SerialPort{"/dev/ttyUSB0"}, std::make_unique<d0::D0Session>(settings), {}};
+    MeterPipeline pipeline(meter_, false, {queue_}, outbox_, log_, {}, clock_.now().mono);
+    MeterWorker worker(meter_, std::move(source), std::move(pipeline), {factory_, clock_, log_, 1});
+    worker.run(stop_.get_token());
+    status_ = worker.status();
+  }
+  std::vector<QueuedReading> queued() {
+    std::vector<QueuedReading> out;
+    outbox_.peek(queue_, 100, out);
+    return out;
+  }
+
+  FakeClock clock_;
+  MemoryLog log_;
+  std::stop_source stop_;
+  Script script_{};
+  FakeFactory factory_{script_};
+  RamOutbox outbox_{1000};
+  QueueId queue_{};
+  MeterSettings meter_;
+  MeterStatus status_;
+};
+
+TEST_F(MeterWorkerTest, DeliversWhatArrives) {
+  script_.scenes = {{Scene::What::bytes, telegram(1) + telegram(2)}, {Scene::What::bytes, telegram(3)}, {Scene::What::stop, {}}};
+  run();
+  const auto got = queued();
+  ASSERT_EQ(got.size(), 3U);
+  EXPECT_EQ(got[0].value, 100.001);
+  EXPECT_LT(got[0].stamp, got[1].stamp);
+  EXPECT_EQ(status_.telegrams, 3U);
+  EXPECT_EQ(log_.count("Adding reading to queue (value=100.00 ts="), 3);
+}
+
+TEST_F(MeterWorkerTest, OpensALostLineAgainAndTellsItOnce) {
+  script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::closed, {}}, {Scene::What::bytes, telegram(2)}, {Scene::What::stop, {}}};
+  script_.opens = {true, false, false, false, false, true};
+  run();
+  EXPECT_EQ(queued().size(), 2U);
+  EXPECT_EQ(script_.opened, 2);
+  EXPECT_EQ(script_.refused, 4);
+  EXPECT_EQ(log_.count("hung up"), 1);
+  EXPECT_EQ(log_.count("No such file"), 0);
+  EXPECT_EQ(log_.count("established again"), 1);
+  EXPECT_TRUE(status_.last_trouble.empty());
+}
+
+TEST_F(MeterWorkerTest, AMissingDeviceIsWaitedForWithGrowingPauses) {
+  script_.opens = {false, false, false, false, false, false, true};
+  script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::stop, {}}};
+  run();
+  EXPECT_EQ(queued().size(), 1U);
+  EXPECT_EQ(log_.count("No such file"), 1);
+  EXPECT_GT(clock_.passed, seconds{20});  // 1 + 2 + 4 + 8 + 16 + 32 s, give or take a fifth
+  EXPECT_LT(clock_.passed, seconds{90});
+}
+
+TEST_F(MeterWorkerTest, DamageIsCountedAndToldOnce) {
+  std::string bad = telegram(7);
+  bad[bad.size() - 8] = '9';
+  script_.scenes = {{Scene::What::bytes, bad}, {Scene::What::bytes, bad}, {Scene::What::bytes, telegram(8)}, {Scene::What::stop, {}}};
+  run();
+  EXPECT_EQ(queued().size(), 1U);
+  EXPECT_EQ(status_.faults[static_cast<std::size_t>(FaultKind::check_value)] +
+                status_.faults[static_cast<std::size_t>(FaultKind::grammar)], 2U);
+  EXPECT_EQ(log_.count("No value was taken from it"), 1);
+}
+
+TEST_F(MeterWorkerTest, AWindowIsAggregatedOnceAndClosesWithTheFirstReadAfterItsEnd) {
+  meter_.aggtime = 1;
+  meter_.channels[0].aggmode = AggMode::max;
+  for (int i = 1; i <= 8; ++i) script_.scenes.push_back({Scene::What::bytes, telegram(i)});  // 0.3 s each
+  script_.scenes.push_back({Scene::What::stop, {}});
+  run();
+  const auto got = queued();
+  ASSERT_EQ(got.size(), 2U);
+  EXPECT_EQ(got[0].value, 100.004);  // reads at 0.3 0.6 0.9 1.2
+  EXPECT_EQ(got[1].value, 100.007);
+}
+
+}  // namespace
+}  // namespace vz
