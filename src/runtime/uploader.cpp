@@ -276,13 +276,13 @@ void Uploader::kept(Lane& lane, Channel& channel, const Judgement& judgement, co
 
 void Uploader::refused_as_a_whole(Lane& lane, Channel& channel, const Judgement& judgement, const Instant& now) {
   const std::size_t sent = lane.batch.size();
-  // A single reading goes again at once only if the request will be another one: as a repeat.
+  // As repeats they make another request, which may well pass whole; only the same one again needs to be smaller.
   const bool changes = judgement.repeat && !all_repeats(lane.batch);
   if (sent == 1 && !changes) {
     channel_failed(lane, channel, judgement.message, now);
     return;
   }
-  channel.limit = std::max<std::size_t>(1, sent / 2);
+  if (!changes) channel.limit = std::max<std::size_t>(1, sent / 2);
   channel.full_batches = 0;
   if (const auto untold = channel.notes.happened(now.mono)) {
     log_.print(Level::info, channel.section, "{}{}", judgement.message, more(*untold));
