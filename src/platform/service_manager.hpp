@@ -15,10 +15,10 @@ namespace vz {
 
 /// What a service manager puts into the environment of its services (sd_notify(3), systemd.exec(5)); empty: not set.
 struct ServiceEnvironment {
-  std::string notify_socket;
-  std::string journal_stream;
-  std::string watchdog_usec;
-  std::string watchdog_pid;
+  std::string notify_socket = {};
+  std::string journal_stream = {};
+  std::string watchdog_usec = {};
+  std::string watchdog_pid = {};
 
   /// Reads the process's environment. Call before there are threads.
   static ServiceEnvironment from_process();

@@ -44,8 +44,8 @@ struct HttpAnswer {
   std::string body = "{}";
   std::vector<std::string> headers = {};  ///< "Name: value", besides Content-Length
   Act act = Act::reply;
-  std::string raw = {};     ///< if not empty: sent as it is, instead of status, headers and body
-  std::size_t drip = 0;     ///< > 0: this many bytes at a time ...
+  std::string raw = {};                ///< if not empty: sent as it is, instead of status, headers and body
+  std::size_t drip = 0;                ///< > 0: this many bytes at a time ...
   std::chrono::milliseconds pause{1};  ///< ... with this pause between
 };
 
@@ -68,18 +68,17 @@ struct HttpRecord {
       at = head.find("\r\n", begin);
       const std::string line = head.substr(begin, at - begin);
       const bool same = line.size() > name.size() && line[name.size()] == ':' &&
-                        std::equal(name.begin(), name.end(), line.begin(), [](unsigned char a, unsigned char b) {
-                          return std::tolower(a) == std::tolower(b);
-                        });
+                        std::equal(name.begin(), name.end(), line.begin(),
+                                   [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
       if (same) return line.substr(std::min(line.find_first_not_of(' ', name.size() + 1), line.size()));
     }
     return {};
   }
 };
 
-/// A small HTTP/1.1 server on a free port of 127.0.0.1 that keeps every request byte for byte and answers by script: the
-/// queued answers first, in order, then what the handler says, then the default answer. One thread; all public members may be
-/// called from any thread. Waits are bounded (kPatience), so that a test fails rather than hangs.
+/// A small HTTP/1.1 server on a free port of 127.0.0.1 that keeps every request byte for byte and answers by script:
+/// the queued answers first, in order, then what the handler says, then the default answer. One thread; all public
+/// members may be called from any thread. Waits are bounded (kPatience), so that a test fails rather than hangs.
 class HttpServer {
  public:
   using Handler = std::function<std::optional<HttpAnswer>(const HttpRecord&)>;
@@ -229,7 +228,8 @@ class HttpServer {
 
   void serve(std::size_t number, short revents) {
     Connection& connection = *connections_.at(number);
-    if ((revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !receive(connection)) return drop(number, HttpAnswer::Act::close);
+    if ((revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !receive(connection))
+      return drop(number, HttpAnswer::Act::close);
     while (connection.out.empty() && !connection.hanging) {
       auto record = take_request(connection);
       if (!record) break;
@@ -306,7 +306,8 @@ class HttpServer {
   }
 
   void transmit(std::size_t number, Connection& connection) {
-    const std::size_t size = connection.drip > 0 ? std::min(connection.drip, connection.out.size()) : connection.out.size();
+    const std::size_t size =
+        connection.drip > 0 ? std::min(connection.drip, connection.out.size()) : connection.out.size();
     const ssize_t count = ::send(connection.fd, connection.out.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0 && errno != EAGAIN) return drop(number, HttpAnswer::Act::close);
     if (count > 0) connection.out.erase(0, static_cast<std::size_t>(count));
