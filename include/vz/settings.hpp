@@ -26,19 +26,19 @@ struct ChannelSettings {
   AggMode aggmode = AggMode::none;
   int duplicates = 0;
   std::string mqtt_topic;
-  Options options;              ///< of the sink
+  Options options;              ///< of the sink; those of a disabled meter's channels may lack required values
 };
 
 /// One meter of the configuration, validated.
 struct MeterSettings {
   int number = 0;               ///< mtr<number>
-  const Protocol* protocol = nullptr;
+  const Protocol* protocol = nullptr;  ///< never null
   bool enabled = false;
   bool allowskip = false;
   int interval = -1;            ///< seconds; <= 0: none. 0 where the protocol does not allow one
   int aggtime = -1;             ///< seconds; <= 0: none
   bool aggfixedinterval = false;
-  Options options;              ///< of the protocol
+  Options options;              ///< of the protocol; those of a disabled meter may lack required values
   std::vector<ChannelSettings> channels;
 };
 
@@ -58,6 +58,8 @@ struct Settings {
   int retry = 15;
   bool i_have_a_time_machine = false;
   LocalSettings local;
+  std::vector<std::string> push_urls;
+  Options mqtt;                 ///< of the table config::mqtt_options(), defaults if the section is not there
   std::vector<MeterSettings> meters;
 };
 

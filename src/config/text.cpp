@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "config/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+namespace vz::config {
+namespace {
+
+constexpr std::size_t kMaxCompared = 40;
+
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// Edit distance in which two swapped neighbours count as one error (optimal string alignment).
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  using Row = std::array<std::size_t, kMaxCompared + 1>;
+  Row before_last{};
+  Row last{};
+  Row row{};
+  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const bool same = lower(a[i - 1]) == lower(b[j - 1]);
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1)});
+      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
+        row[j] = std::min(row[j], before_last[j - 2] + 1);
+    }
+    before_last = last;
+    last = row;
+  }
+  return last[b.size()];
+}
+
+}  // namespace
+
+std::string printable(std::string_view text, std::size_t limit) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = std::max<std::size_t>(1, utf8_length(text.substr(i)));
+    if (i + length > limit) return out + "...";
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else if (length == 1 && byte >= 0x80) {
+      out += "\xEF\xBF\xBD";
+    } else {
+      out += text.substr(i, length);
+    }
+    i += length;
+  }
+  return out;
+}
+
+std::string shown(std::string_view text, std::size_t limit) { return '"' + printable(text, limit) + '"'; }
+
+std::string masked(std::string_view uuid) {
+  return "..." + printable(uuid.substr(uuid.size() > 6 ? uuid.size() - 6 : 0));
+}
+
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (text.empty()) return 0;
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xC2 && first < 0xE0   ? 2
+                             : first >= 0xE0 && first < 0xF0 ? 3
+                             : first >= 0xF0 && first < 0xF5 ? 4
+                                                             : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  const unsigned second = byte(1);
+  if (first == 0xE0 && second < 0xA0) return 0;   // overlong
+  if (first == 0xED && second >= 0xA0) return 0;  // surrogates
+  if (first == 0xF0 && second < 0x90) return 0;   // overlong
+  if (first == 0xF4 && second >= 0x90) return 0;  // beyond U+10FFFF
+  return length;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string lower(std::string_view text) {
+  std::string out{text};
+  for (char& c : out) c = lower(c);
+  return out;
+}
+
+bool same_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    const std::size_t end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
+  return parts;
+}
+
+std::string join(std::span<const std::string_view> parts, std::string_view separator, std::string_view last) {
+  std::string out;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0) out += i + 1 == parts.size() ? last : separator;
+    out += parts[i];
+  }
+  return out;
+}
+
+std::string_view closest(std::string_view typed, std::span<const std::string_view> candidates) {
+  if (typed.empty() || typed.size() > kMaxCompared) return {};
+  std::size_t best = std::clamp<std::size_t>(typed.size() / 3, 1, 3) + 1;
+  std::string_view found;
+  for (const auto candidate : candidates) {
+    if (candidate.size() > kMaxCompared) continue;
+    const std::size_t distance = edit_distance(typed, candidate);
+    if (distance < best && distance < candidate.size()) {
+      best = distance;
+      found = candidate;
+    }
+  }
+  if (!found.empty()) return found;
+  const std::string small = lower(typed);  // "timeout" for "read_timeout", "password" for "pass"
+  for (const auto candidate : candidates) {
+    const std::string other = lower(candidate);
+    const auto& [part, whole] = small.size() < other.size() ? std::tie(small, other) : std::tie(other, small);
+    if (part.size() >= 4 && whole.find(part) != std::string::npos) return candidate;
+  }
+  return {};
+}
+
+}  // namespace vz::config
