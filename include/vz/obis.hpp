@@ -2,8 +2,8 @@
 #pragma once
 
 #include <array>
-#include <compare>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,7 +16,7 @@ namespace vz {
 struct Obis {
   std::array<std::uint8_t, 6> groups{255, 255, 255, 255, 255, 255};
 
-  auto operator<=>(const Obis&) const = default;
+  bool operator==(const Obis& other) const { return std::memcmp(groups.data(), other.groups.data(), sizeof groups) == 0; }
 
   /// Reads `A-B:C.D.E*F` with A, B, E and F optional, `&` for `*`, the letters C F L P for 96 to 99, and the
   /// two-group form with storage number (`6.8*01`). Groups not given become 255, empty ones 0. No aliases.

@@ -31,6 +31,10 @@ constexpr bool is_letter(std::byte b) {
   return lower >= 'a' && lower <= 'z' && value_of(b) < 0x80;
 }
 constexpr bool is_printable(std::byte b) { return value_of(b) >= 0x20 && value_of(b) < 0x7F; }
+/// Brackets tell a text like `(/SX330)` inside a data block from an identification.
+constexpr bool is_identification_text(std::byte b) {
+  return is_printable(b) && b != std::byte{'('} && b != std::byte{')'};
+}
 constexpr bool is_hex(std::byte b) {
   const unsigned c = value_of(b);
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
@@ -72,7 +76,7 @@ std::size_t D0Decoder::feed(std::span<const std::byte> bytes, D0Event& event) {
     const std::size_t count = step(bytes.subspan(used), event);
     used += count;
     fed_ += count;
-    apply_rewind();
+    if (rewind_ > 0) apply_rewind();
     if (event.kind != D0Event::Kind::none) break;
   }
   return used;
@@ -80,7 +84,6 @@ std::size_t D0Decoder::feed(std::span<const std::byte> bytes, D0Event& event) {
 
 /// Moves what damage() wants to be looked at again from message_ to replay_.
 void D0Decoder::apply_rewind() {
-  if (rewind_ == 0) return;
   replay_.assign(message_.end() - static_cast<std::ptrdiff_t>(rewind_), message_.end());
   replay_offset_ = message_offset_ + message_.size() - rewind_;
   replay_at_ = 0;
@@ -103,7 +106,21 @@ std::size_t D0Decoder::step(std::span<const std::byte> bytes, D0Event& event) {
         fresh_ = false;
       }
       return 1;
-    case State::identification: feed_identification(first, event); return 1;
+    case State::identification: {
+      if (message_.size() <= 4) {
+        feed_identification(first, event);
+        return 1;
+      }
+      // the bulk of the line at once, then its end
+      const std::size_t most = std::min(bytes.size(), kMaxIdentification - std::min(kMaxIdentification, message_.size()));
+      std::size_t used = 0;
+      while (used < most && is_identification_text(bytes[used])) ++used;
+      append(bytes.first(used));
+      if (used == bytes.size()) return used;
+      now_offset_ += used;
+      feed_identification(bytes[used], event);
+      return used + 1;
+    }
     case State::gap:
     case State::gap_slash:
     case State::skip_line:
@@ -147,8 +164,7 @@ void D0Decoder::feed_identification(std::byte byte, D0Event& event) {
     start_message(byte);
     return;
   }
-  // brackets tell a text like `(/SX330)` inside a data block from an identification
-  const bool text = is_printable(byte) && byte != std::byte{'('} && byte != std::byte{')'};
+  const bool text = is_identification_text(byte);
   const bool fits = length <= 3 ? is_letter(byte) : length == 4 ? text : text || is_line_end(byte);
   if (!fits || length > kMaxIdentification) {
     state_ = State::hunting;
@@ -280,7 +296,7 @@ D0Event D0Decoder::idle() {
       else finish_plain(event);
       break;
   }
-  apply_rewind();
+  if (rewind_ > 0) apply_rewind();
   return event;
 }
 

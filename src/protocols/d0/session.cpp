@@ -253,15 +253,13 @@ bool D0Session::on_telegram(const D0Event& event, Instant now, SessionOut& out) 
   std::size_t sets = 0;
   while (const auto set = reader.next()) {
     ++sets;
-    const auto value = number(set->value);
-    const auto code = value ? Obis::parse(set->address) : std::nullopt;
     if (out.wants(Level::debug))
-      out.notes.push_back({Level::debug, fmt::format("{} reading (OBIS code={}, value={}, unit={})", code ? "Parsed" : "Ignored",
+      out.notes.push_back({Level::debug, fmt::format("{} reading (OBIS code={}, value={}, unit={})", set->code && set->number ? "Parsed" : "Ignored",
                                                      set->address, set->value, set->unit)});
-    if (!code) continue;
+    if (!set->code || !set->number) continue;
     Reading& reading = out.readings.emplace_back();
-    reading.identifier = Identifier{*code};
-    reading.value = *value;
+    reading.identifier = Identifier{*set->code};
+    reading.value = *set->number;
     reading.unit = Unit{set->unit};
     reading.stamp = stamp;
   }

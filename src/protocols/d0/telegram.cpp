@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "protocols/d0/telegram.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -13,6 +14,19 @@ constexpr std::size_t kMaxAddress = 64;
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 constexpr bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+
+/// What a character means to the readers below, so that a run of ordinary ones is one tight loop.
+enum Class : std::uint8_t { kOrdinary, kOpen, kClose, kStar, kControl };
+constexpr std::array<std::uint8_t, 256> kClasses = [] {
+  std::array<std::uint8_t, 256> classes{};
+  for (std::size_t c = 0; c < 0x20; ++c) classes[c] = kControl;
+  classes[0x7F] = kControl;
+  classes['('] = kOpen;
+  classes[')'] = kClose;
+  classes['*'] = kStar;
+  return classes;
+}();
+constexpr std::uint8_t class_of(char c) { return kClasses[static_cast<unsigned char>(c)]; }
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
@@ -29,16 +43,17 @@ bool looks_like_stamp(std::string_view field) {
   return true;
 }
 
-/// Splits a bracket's content into value and unit, at `*` or, as some meters have it, at a blank behind the number.
-void split_unit(std::string_view field, DataSet& set) {
-  set.unit = {};
-  if (const auto* star = static_cast<const char*>(std::memchr(field.data(), '*', field.size()))) {
-    const auto at = static_cast<std::size_t>(star - field.data());
-    set.value = field.substr(0, at);
-    set.unit = field.substr(at + 1);
+/// Splits a bracket's content into value and unit, at the first `*` or, as some meters have it, at a blank behind the
+/// number.
+void split_unit(std::string_view field, std::size_t star, DataSet& set) {
+  if (star < field.size()) {
+    set.value = field.substr(0, star);
+    set.unit = field.substr(star + 1);
     return;
   }
   set.value = field;
+  set.unit = {};
+  if (field.find(' ') == std::string_view::npos) return;
   const std::string_view text = trimmed(field);
   const auto blank = text.rfind(' ');
   if (blank == std::string_view::npos || is_digit(text[blank + 1])) return;
@@ -50,6 +65,92 @@ void split_unit(std::string_view field, DataSet& set) {
 
 constexpr std::array<double, 23> kPowersOfTen = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                                  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+/// Reads sign, digits and decimal point (or comma) and moves `at` behind them. Nothing if there is no digit, or more
+/// digits than a 64-bit integer is sure to hold.
+std::optional<double> read_number(const char*& from, const char* end) {
+  const char* at = from;  // a local copy lives in a register
+  const bool negative = at != end && *at == '-';
+  if (negative || (at != end && *at == '+')) ++at;
+  const char* const first = at;
+  while (at != end && *at == '0') ++at;
+  const char* const significant = at;
+  std::uint64_t mantissa = 0;
+  for (; at != end && is_digit(*at); ++at) mantissa = mantissa * 10 + static_cast<unsigned>(*at - '0');
+  std::size_t digits = static_cast<std::size_t>(at - first);
+  std::size_t decimals = 0;
+  if (at != end && (*at == '.' || *at == ',')) {
+    const char* const point = ++at;
+    for (; at != end && is_digit(*at); ++at) mantissa = mantissa * 10 + static_cast<unsigned>(*at - '0');
+    decimals = static_cast<std::size_t>(at - point);
+    digits += decimals;
+  }
+  from = at;
+  const bool exact = at - significant <= 18 && mantissa < (std::uint64_t{1} << 53) && decimals < kPowersOfTen.size();
+  if (digits == 0 || !exact) return std::nullopt;
+  // both operands are exact doubles, so the quotient is the correctly rounded one
+  const double value = static_cast<double>(mantissa) / kPowersOfTen[decimals];
+  return negative ? -value : value;
+}
+
+/// More digits than a 64-bit integer holds, or no number at all.
+std::optional<double> number_slowly(std::string_view field) {
+  const bool negative = !field.empty() && field.front() == '-';
+  if (negative || (!field.empty() && field.front() == '+')) field.remove_prefix(1);
+  std::array<char, 400> copy{};
+  if (field.empty() || field.size() > copy.size() || field.front() == '-') return std::nullopt;
+  std::transform(field.begin(), field.end(), copy.begin(), [](char c) { return c == ',' ? '.' : c; });
+  if (std::any_of(copy.begin(), copy.begin() + field.size(), [](char c) { return !is_digit(c) && c != '.'; })) return std::nullopt;
+  double value = 0;
+  const auto [end, error] = std::from_chars(copy.data(), copy.data() + field.size(), value, std::chars_format::fixed);
+  if (error != std::errc{} || end != copy.data() + field.size()) return std::nullopt;
+  return negative ? -value : value;
+}
+
+constexpr unsigned letter_group(char c) {
+  switch (c) {
+    case 'C': return 96;
+    case 'F': return 97;
+    case 'L': return 98;
+    case 'P': return 99;
+    default: return 0;
+  }
+}
+
+/// Reads a complete OBIS code of plain groups up to the `(` that must follow it, and stops there. The rest is
+/// Obis::parse()'s business.
+bool read_code(const char*& from, const char* end, Obis& code) {
+  const char* at = from;
+  std::size_t group = 2;
+  while (at != end) {
+    unsigned value = 0;
+    const char* const start = at;
+    for (; at != end && is_digit(*at); ++at) value = value * 10 + static_cast<unsigned>(*at - '0');
+    if (at == start && at != end) {
+      value = letter_group(*at++);
+      if (value == 0) return false;
+    }
+    if (at == end || at - start > 3 || value > 255) return false;
+    const auto stored = static_cast<std::uint8_t>(value);
+    if (*at == '.' && group < 4) {
+      code.groups[group++] = stored;
+    } else if (*at == '-' && group == 2) {
+      code.groups[0] = stored;
+    } else if (*at == ':' && group == 2) {
+      code.groups[1] = stored;
+    } else if (*at == '*' && group == 4) {
+      code.groups[group++] = stored;
+    } else if (*at == '(' && group >= 3) {
+      code.groups[group] = stored;
+      from = at;
+      return true;
+    } else {
+      return false;
+    }
+    ++at;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -86,10 +187,43 @@ bool DataBlockReader::fail(const char* what) {
 }
 
 std::optional<DataSet> DataBlockReader::next() {
-  DataSet set;
-  if (!read_address(set)) return std::nullopt;
-  if (!read_brackets(set)) return std::nullopt;
+  std::optional<DataSet> set{std::in_place};
+  if (read_usual(*set)) return set;
+  if (!read_address(*set) || !read_brackets(*set)) return std::nullopt;
+  set->code = Obis::parse(set->address);
+  set->number = vz::d0::number(set->value);
   return set;
+}
+
+/// Reads what nearly all data sets are, `C.D.E(number*unit)` alone, in one pass. False, and nothing read, for anything
+/// else: the general way then reads it. (A fifth of the instructions of the general way.)
+bool DataBlockReader::read_usual(DataSet& set) {
+  const char* at = rest_.data();
+  const char* const end = at + rest_.size();
+  while (at != end && is_line_end(*at)) ++at;
+  const char* const address = at;
+  const char* bracket = at;
+  Obis code;
+  if (!read_code(bracket, end, code)) return false;
+  at = bracket;
+  set.address = {address, static_cast<std::size_t>(at - address)};
+  const char* const value = at + 1;
+  const char* behind = value;
+  const auto parsed = read_number(behind, end);
+  if (!parsed || behind == end) return false;
+  at = behind;
+  set.value = {value, static_cast<std::size_t>(at - value)};
+  if (*at == '*') {
+    const char* const unit = ++at;
+    while (at != end && class_of(*at) == kOrdinary) ++at;
+    if (at == end) return false;
+    set.unit = {unit, static_cast<std::size_t>(at - unit)};
+  }
+  if (*at != ')' || (++at != end && *at == '(')) return false;
+  set.code = code;
+  set.number = parsed;
+  rest_ = {at, static_cast<std::size_t>(end - at)};
+  return true;
 }
 
 bool DataBlockReader::read_address(DataSet& set) {
@@ -103,7 +237,7 @@ bool DataBlockReader::read_address(DataSet& set) {
     return false;
   }
   std::size_t length = 0;
-  while (length < rest_.size() && rest_[length] != '(' && !is_control(rest_[length]) && rest_[length] != ')') ++length;
+  while (length < rest_.size() && (class_of(rest_[length]) == kOrdinary || rest_[length] == '*')) ++length;
   const char stop = length < rest_.size() ? rest_[length] : '\n';
   if (stop == '(') {
     set.address = rest_.substr(0, length);
@@ -115,94 +249,66 @@ bool DataBlockReader::read_address(DataSet& set) {
   return fail(is_line_end(stop) ? "a line without brackets" : "a control character in an address");
 }
 
+/// Reads the bracket at the front of rest_ and removes it. `star` is the place of its first `*` (or its size).
+bool DataBlockReader::read_bracket(std::string_view& field, std::size_t& star) {
+  std::size_t depth = 1;
+  std::size_t at = 1;
+  star = std::string_view::npos;
+  while (true) {
+    while (at < rest_.size() && class_of(rest_[at]) == kOrdinary) ++at;
+    if (at >= rest_.size()) return fail("a bracket is not closed");
+    const auto what = class_of(rest_[at]);
+    if (what == kClose && --depth == 0) break;
+    if (what == kOpen) ++depth;
+    if (what == kStar && star == std::string_view::npos) star = at - 1;
+    if (what == kControl && (grammar_ == Grammar::strict || is_line_end(rest_[at])))
+      return fail("a bracket is not closed on its line");
+    ++at;
+  }
+  field = rest_.substr(1, at - 1);
+  rest_.remove_prefix(at + 1);
+  return true;
+}
+
+/// DSMR 2 and 3: the value of a gas register stands alone on the next line, behind a list that ends with its unit.
+bool DataBlockReader::value_on_next_line() {
+  std::size_t skip = 0;
+  while (skip < rest_.size() && is_line_end(rest_[skip])) ++skip;
+  if (skip == 0 || skip >= rest_.size() || rest_[skip] != '(') return false;
+  rest_.remove_prefix(skip);
+  return true;
+}
+
 bool DataBlockReader::read_brackets(DataSet& set) {
-  std::string_view first;
+  std::string_view field;
   std::string_view chosen;
-  std::size_t count = 0;
-  bool stamped = false;  // the first bracket is a time stamp, a later one with a unit is the value
-  while (!rest_.empty() && rest_.front() == '(') {
-    std::size_t depth = 1;
-    std::size_t at = 1;
-    for (; at < rest_.size(); ++at) {
-      const char c = rest_[at];
-      if (c == ')') {
-        if (--depth == 0) break;
-      } else if (c == '(') {
-        ++depth;
-      } else if (is_control(c) && (grammar_ == Grammar::strict || is_line_end(c))) {
-        return fail("a bracket is not closed on its line");
-      }
+  std::size_t star = 0;
+  std::size_t chosen_star = 0;
+  if (!read_bracket(chosen, chosen_star)) return false;
+  if (!rest_.empty() && rest_.front() == '(') {
+    bool stamped = looks_like_stamp(chosen);  // then the first bracket with a unit is the value
+    while (!rest_.empty() && rest_.front() == '(') {
+      if (!read_bracket(field, star)) return false;
+      if (!stamped || star == std::string_view::npos) continue;
+      chosen = field;
+      chosen_star = star;
+      stamped = false;
     }
-    if (depth != 0) return fail("a bracket is not closed");
-    const std::string_view field = rest_.substr(1, at - 1);
-    rest_.remove_prefix(at + 1);
-    if (count == 0) {
-      first = chosen = field;
-    } else if (count == 1) {
-      stamped = looks_like_stamp(first);
-    }
-    if (stamped && chosen.data() == first.data() && field.find('*') != std::string_view::npos) chosen = field;
-    ++count;
-    // DSMR 2 and 3: the value of a gas register stands alone on the next line
-    if (!rest_.empty() && is_line_end(rest_.front())) {
-      std::size_t skip = 0;
-      while (skip < rest_.size() && is_line_end(rest_[skip])) ++skip;
-      if (skip < rest_.size() && rest_[skip] == '(' && count > 1) {
-        rest_.remove_prefix(skip);
-        const auto close = rest_.find(')');
-        if (close == std::string_view::npos) return fail("a bracket is not closed");
-        set.value = rest_.substr(1, close - 1);
-        set.unit = field;
-        rest_.remove_prefix(close + 1);
-        return true;
-      }
+    if (value_on_next_line()) {
+      set.unit = field;
+      return read_bracket(set.value, star);
     }
   }
-  split_unit(chosen, set);
+  split_unit(chosen, chosen_star, set);
   return true;
 }
 
 std::optional<double> number(std::string_view field) {
   field = trimmed(field);
-  if (field.empty()) return std::nullopt;
-  const bool negative = field.front() == '-';
-  if (negative || field.front() == '+') field.remove_prefix(1);
-
-  std::uint64_t mantissa = 0;
-  std::size_t digits = 0;    // that count, leading zeros left out
-  std::size_t seen = 0;
-  std::size_t decimals = 0;
-  bool point = false;
-  for (const char c : field) {
-    if (is_digit(c)) {
-      mantissa = mantissa * 10 + static_cast<unsigned>(c - '0');
-      digits += mantissa != 0 ? 1 : 0;
-      decimals += point ? 1 : 0;
-      ++seen;
-      if (digits > 18) break;
-    } else if ((c == '.' || c == ',') && !point) {
-      point = true;
-    } else {
-      return std::nullopt;
-    }
-  }
-  if (seen == 0) return std::nullopt;
-  // exact by construction (both operands are exact doubles), so the quotient is the correctly rounded one
-  if (mantissa < (std::uint64_t{1} << 53) && digits <= 18 && decimals < kPowersOfTen.size()) {
-    const double value = static_cast<double>(mantissa) / kPowersOfTen[decimals];
-    return negative ? -value : value;
-  }
-  if (field.find_first_not_of("0123456789.,") != std::string_view::npos || field.size() > 400) return std::nullopt;
-  std::array<char, 400> copy{};
-  std::size_t points = 0;
-  for (std::size_t i = 0; i < field.size(); ++i) {
-    copy[i] = field[i] == ',' ? '.' : field[i];
-    points += copy[i] == '.' ? 1 : 0;
-  }
-  double value = 0;
-  const auto [end, error] = std::from_chars(copy.data(), copy.data() + field.size(), value, std::chars_format::fixed);
-  if (points > 1 || error != std::errc{} || end != copy.data() + field.size()) return std::nullopt;
-  return negative ? -value : value;
+  const char* at = field.data();
+  const char* const end = at + field.size();
+  if (const auto value = read_number(at, end); value && at == end) return value;
+  return number_slowly(field);
 }
 
 }  // namespace vz::d0

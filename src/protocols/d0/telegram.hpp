@@ -26,6 +26,8 @@ struct DataSet {
   std::string_view address;
   std::string_view value;  ///< of the bracket that holds the register's value
   std::string_view unit;   ///< behind `*`, or set apart by a blank; empty if there is none
+  std::optional<Obis> code;      ///< of the address, if it is an OBIS code
+  std::optional<double> number;  ///< of the value, if it is a number
 };
 
 /// What a data block may hold without being damaged: a block that a check value vouches for may have stray control
@@ -49,8 +51,11 @@ class DataBlockReader {
   [[nodiscard]] bool closed() const { return closed_; }
 
  private:
+  bool read_usual(DataSet& set);
   bool read_address(DataSet& set);
   bool read_brackets(DataSet& set);
+  bool read_bracket(std::string_view& field, std::size_t& star);
+  bool value_on_next_line();
   bool fail(const char* what);
 
   std::string_view rest_;
