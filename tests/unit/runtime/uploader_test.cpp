@@ -456,8 +456,7 @@ TEST(Uploader, StampsOfABatchRise) {
   const QueueId queue = world.channel(1);
   const auto at = [](long long ms) { return WallTime{std::chrono::milliseconds{kEpoch + ms}}; };
   for (const long long ms : {1000, 2000, 500, 600, 600}) world.outbox.push(queue, at(ms), static_cast<double>(ms));
-  while (world.uploader.step()) {
-  }
+  ASSERT_TRUE(world.run_until_idle());
   std::vector<std::string> bodies;
   for (const auto& start : world.http.starts) bodies.push_back(start.request.body);
   EXPECT_THAT(bodies, ElementsAre("[ [ 1700000001000, 1000.0 ], [ 1700000002000, 2000.0 ] ]",
@@ -472,8 +471,7 @@ TEST(Uploader, WhatIsNoNumberIsSetAside) {
   const auto at = [](long long ms) { return WallTime{std::chrono::milliseconds{kEpoch + ms}}; };
   const double values[] = {std::nan(""), 1.0, std::numeric_limits<double>::infinity(), -HUGE_VAL, 2.0};
   for (int i = 0; i < 5; ++i) world.outbox.push(queue, at(i), values[i]);
-  while (world.uploader.step()) {
-  }
+  ASSERT_TRUE(world.run_until_idle());
   EXPECT_EQ(world.outbox.stats(queue).rejected, 3U);
   EXPECT_EQ(world.outbox.stats(queue).accepted, 2U);
   EXPECT_EQ(world.log.texts(Level::error).size(), 1U);
