@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "platform/service_manager.hpp"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -33,7 +36,14 @@ std::optional<std::int64_t> positive(const std::string& text) {
 }  // namespace
 
 ServiceEnvironment ServiceEnvironment::from_process() {
-  return {variable("NOTIFY_SOCKET"), variable("JOURNAL_STREAM"), variable("WATCHDOG_USEC"), variable("WATCHDOG_PID")};
+  const std::string journal = variable("JOURNAL_STREAM");
+  const bool ours = leads_to_journal(journal, STDERR_FILENO) || leads_to_journal(journal, STDOUT_FILENO);
+  return {variable("NOTIFY_SOCKET"), ours ? journal : "", variable("WATCHDOG_USEC"), variable("WATCHDOG_PID")};
+}
+
+bool leads_to_journal(const std::string& journal_stream, int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && journal_stream == fmt::format("{}:{}", status.st_dev, status.st_ino);
 }
 
 std::optional<std::chrono::microseconds> watchdog_interval(const ServiceEnvironment& environment, pid_t pid) {

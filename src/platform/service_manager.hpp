@@ -20,11 +20,15 @@ struct ServiceEnvironment {
   std::string watchdog_usec = {};
   std::string watchdog_pid = {};
 
-  /// Reads the process's environment. Call before there are threads.
+  /// Reads the process's environment; a JOURNAL_STREAM that is not behind this process's stderr (or stdout) was
+  /// inherited by way of a terminal or a pipe and does not count. Call before there are threads.
   static ServiceEnvironment from_process();
   /// Somebody keeps what goes to stderr and looks after the process.
   [[nodiscard]] bool managed() const { return !notify_socket.empty() || !journal_stream.empty(); }
 };
+
+/// True if `fd` is what JOURNAL_STREAM ("device:inode") speaks of.
+bool leads_to_journal(const std::string& journal_stream, int fd);
 
 /// The interval in which the manager wants to hear of the process `pid`; none if it does not want to. Pure.
 /// Half of it is the usual distance of watchdog() calls.

@@ -107,6 +107,16 @@ TEST(ServiceEnvironmentTest, ReadsTheEnvironment) {
   EXPECT_EQ(environment.watchdog_usec, "5");
   EXPECT_TRUE(environment.managed());
   EXPECT_FALSE(ServiceEnvironment::from_process().managed());
+  ::setenv("JOURNAL_STREAM", "1:2", 1);  // of some other program
+  EXPECT_FALSE(ServiceEnvironment::from_process().managed());
+  struct stat status {};
+  ASSERT_EQ(::fstat(STDERR_FILENO, &status), 0);
+  const std::string ours = fmt::format("{}:{}", status.st_dev, status.st_ino);
+  ::setenv("JOURNAL_STREAM", ours.c_str(), 1);
+  EXPECT_EQ(ServiceEnvironment::from_process().journal_stream, ours);
+  ::unsetenv("JOURNAL_STREAM");
+  EXPECT_FALSE(leads_to_journal("", STDERR_FILENO));
+  EXPECT_FALSE(leads_to_journal(ours, -1));
   EXPECT_TRUE((ServiceEnvironment{.journal_stream = "9:1"}.managed()));
 }
 
@@ -203,6 +213,7 @@ TEST_F(SignalsTest, ArriveOneAfterTheOther) {
 }
 
 TEST_F(SignalsTest, SigpipeKillsNobody) {
+  std::signal(SIGPIPE, SIG_DFL);
   const auto signals = Signals::open();
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);

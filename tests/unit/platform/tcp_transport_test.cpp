@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <csignal>
 #include <cstring>
 #include <latch>
 #include <thread>
@@ -143,6 +144,7 @@ TEST_F(Tcp, TheEndOfThePeerCloses) {
 }
 
 TEST_F(Tcp, AResetClosesAndKillsNobody) {
+  std::signal(SIGPIPE, SIG_DFL);
   const Listener listener;
   const auto transport = open(listener.port());
   {
