@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -136,6 +137,13 @@ class Pty final : public Port {
     if (!master_) return bytes.size();
     const ssize_t count = ::write(master_.get(), bytes.data(), bytes.size());
     return count < 0 ? 0 : static_cast<std::size_t>(count);
+  }
+
+  bool discard_unread() override {
+    int count = 0;
+    if (!slave_ || ::ioctl(slave_.get(), FIONREAD, &count) != 0 || count == 0) return false;
+    ::tcflush(slave_.get(), TCIFLUSH);
+    return true;
   }
 
   PeerSpeeds peer_speeds() const override {
