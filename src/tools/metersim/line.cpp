@@ -210,8 +210,8 @@ class Tcp final : public Port {
   }
 
   void close() override {
+    listening_.reset();  // first: whoever sees the hang-up must not reach the old socket's queue
     client_.reset();
-    listening_.reset();
   }
 
   std::string name() const override { return name_; }
