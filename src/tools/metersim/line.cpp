@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -138,6 +139,13 @@ class Pty final : public Port {
     return count < 0 ? 0 : static_cast<std::size_t>(count);
   }
 
+  bool discard_unread() override {
+    int count = 0;
+    if (!slave_ || ::ioctl(slave_.get(), FIONREAD, &count) != 0 || count == 0) return false;
+    ::tcflush(slave_.get(), TCIFLUSH);
+    return true;
+  }
+
   PeerSpeeds peer_speeds() const override {
     termios settings{};
     if (!master_ || ::tcgetattr(master_.get(), &settings) != 0) return {};  // the master shows the slave's settings
@@ -202,8 +210,8 @@ class Tcp final : public Port {
   }
 
   void close() override {
+    listening_.reset();  // first: whoever sees the hang-up must not reach the old socket's queue
     client_.reset();
-    listening_.reset();
   }
 
   std::string name() const override { return name_; }

@@ -43,6 +43,10 @@ class Port {
   /// Writes what fits and says how much that was. Nobody there: all of it is gone, as on a line with a free end.
   virtual std::size_t write(std::string_view bytes) = 0;
 
+  /// Drops what was written and nobody has fetched; true if there was something. A real port that is not open keeps
+  /// nothing, but a pseudo-terminal would keep old telegrams for whoever opens it.
+  virtual bool discard_unread() { return false; }
+
   [[nodiscard]] virtual PeerSpeeds peer_speeds() const { return {}; }
 };
 

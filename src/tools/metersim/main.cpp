@@ -37,7 +37,7 @@ int fail(const std::string& text) {
   return 1;
 }
 
-int simulate(Setup setup) {
+int simulate(RunSettings setup) {
   const SystemClock clock;
   auto meter = Meter::make(std::move(setup.meter));
   if (!meter) return fail(meter.error().text());
@@ -66,5 +66,5 @@ int main(int argc, char** argv) {
     fmt::print(end->exit_code == 0 ? stdout : stderr, "{}", end->text);
     return end->exit_code;
   }
-  return simulate(std::get<Setup>(std::move(parsed)));
+  return simulate(std::get<RunSettings>(std::move(parsed)));
 }

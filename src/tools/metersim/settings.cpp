@@ -40,7 +40,8 @@ struct Typed {
   std::string pty;
   std::string tcp;
   std::string speed = "real";
-  std::optional<bool> strict_baud;
+  bool strict_baud = false;
+  bool strict_baud_given = false;
   std::string format = "7e1";
   bool format_given = false;
   bool parity_bit = false;
@@ -82,54 +83,71 @@ void add_meter_options(CLI::App& app, Typed& typed) {
   app.add_option("--meter", typed.meter, "Built-in meter")
       ->check(CLI::IsMember({"mt372"}))
       ->capture_default_str()
+      ->type_name("NAME")
       ->group(group);
   app.add_option("--telegram", typed.telegram,
                  "A telegram file instead: raw bytes, with or without identification line, STX, ETX and BCC, or P1 CRC")
       ->excludes("--meter")
+      ->type_name("FILE")
       ->group(group);
-  app.add_option("--identification", typed.identification, "Identification line, e.g. /ISK5MT174")->group(group);
+  app.add_option("--identification", typed.identification, "Identification line, e.g. /ISK5MT174")
+      ->type_name("LINE")
+      ->group(group);
   app.add_option("--mode", typed.mode,
                  "A, B, C, E: on request; D, push: by itself (default: as the identification shows)")
       ->check(CLI::IsMember({"A", "B", "C", "D", "E", "push"}, CLI::ignore_case))
+      ->type_name("MODE")
       ->group(group);
   app.add_option("--check", typed.check, "Check value to send: bcc, none or crc16 (default: as in the telegram)")
       ->check(CLI::IsMember({"bcc", "none", "crc16"}, CLI::ignore_case))
+      ->type_name("KIND")
       ->group(group);
   app.add_option("--address", typed.address, "Device address (mt372: 58231541); requests with another one are ignored")
+      ->type_name("TEXT")
       ->group(group);
   app.add_option("--baud", typed.baud,
                  "First speed (300; meters that send by themselves: D 2400, P1 115200, else 9600)")
       ->check(CLI::IsMember({300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200}))
+      ->type_name("BAUD")
       ->group(group);
   app.add_option("--reaction", typed.reaction_ms, "Reaction time in ms (200; 20 if the third letter is lower case)")
       ->check(CLI::Range(0.0, 10000.0))
+      ->type_name("MS")
       ->group(group);
   app.add_option("--recovery", typed.recovery_s,
-                 "Seconds after a readout in which requests are ignored (mt372: 3, without --speed real 0; else 0)")
+                 "Seconds after a readout in which requests are ignored (3 for the mt372 at real speed, else 0)")
       ->check(CLI::Range(0.0, 3600.0))
+      ->type_name("SECONDS")
       ->group(group);
   app.add_option("--no-ack", typed.no_ack,
                  "Without a right acknowledgement: continue (at 300 after 2.2 s) or silent "
                  "(mt372: silent, else continue)")
       ->check(CLI::IsMember({"continue", "silent"}))
+      ->type_name("WHAT")
       ->group(group);
   app.add_option("--nak", typed.nak, "After a NAK: repeat the readout (three times at most) or ignore it")
       ->check(CLI::IsMember({"repeat", "ignore"}))
       ->capture_default_str()
+      ->type_name("WHAT")
       ->group(group);
   app.add_flag("--wakeup", typed.wake_up, "Battery-powered: asleep until 2 s of NULs and a pause")->group(group);
   app.add_option("--period", typed.period_s, "Seconds between telegrams of a meter that sends by itself")
       ->check(CLI::Range(0.001, 86400.0))
       ->capture_default_str()
+      ->type_name("SECONDS")
       ->group(group);
 }
 
 void add_register_options(CLI::App& app, Typed& typed) {
   const char* const group = "Registers";
-  app.add_option("--count", typed.counts, "CODE=RATE: the register rises by RATE an hour, e.g. 1.8.0=2.5; repeatable")
+  app.add_option("--count", typed.counts, "The register rises by RATE an hour, e.g. 1.8.0=2.5; repeatable")
+      ->type_name("CODE=RATE")
+      ->allow_extra_args(false)
       ->group(group);
   app.add_option("--step", typed.steps,
-                 "CODE=STEP: it rises by STEP with every readout (mt372: 1.8.0 and 1.8.1 by 0.001); repeatable")
+                 "The register rises by STEP with every readout (mt372: 1.8.0 and 1.8.1 by 0.001); repeatable")
+      ->type_name("CODE=STEP")
+      ->allow_extra_args(false)
       ->group(group);
   app.add_flag("--frozen", typed.frozen,
                "Nothing runs: no default steps, and the clock registers 0.9.1, 0.9.2 stand still")
@@ -148,6 +166,7 @@ void add_line_options(CLI::App& app, Typed& typed) {
   app.add_option("--speed", typed.speed, "real: every character takes its time on the line; unlimited: none")
       ->check(CLI::IsMember({"real", "unlimited"}))
       ->capture_default_str()
+      ->type_name("HOW")
       ->group(group);
   app.add_flag("--strict-baud,!--no-strict-baud", typed.strict_baud,
                "A reader at the wrong speed gets and gives garbage (pseudo-terminals only; default with --speed real)")
@@ -155,6 +174,7 @@ void add_line_options(CLI::App& app, Typed& typed) {
   app.add_option("--format", typed.format, "Characters: 7e1 or 8n1 (P1 telegrams: 8n1)")
       ->check(CLI::IsMember({"7e1", "8n1"}, CLI::ignore_case))
       ->capture_default_str()
+      ->type_name("FORMAT")
       ->group(group);
   app.add_flag("--parity-bit", typed.parity_bit, "With 8n1: what an 8n1 port sees of a 7e1 meter, parity in bit 7")
       ->group(group);
@@ -165,15 +185,21 @@ void add_fault_options(CLI::App& app, Typed& typed) {
   const char* const group = "Faults";
   app.add_option("--faults", typed.faults, "One of these for each faulty readout: " + fault_names())
       ->delimiter(',')
+      ->type_name("LIST")
       ->group(group);
   app.add_option("--fault-rate", typed.fault_rate, "Share of the readouts that is faulty")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str()
+      ->type_name("SHARE")
       ->group(group);
-  app.add_option("--seed", typed.seed, "The same seed gives the same faults")->capture_default_str()->group(group);
+  app.add_option("--seed", typed.seed, "The same seed gives the same faults")
+      ->capture_default_str()
+      ->type_name("NUMBER")
+      ->group(group);
   app.add_option("--hangup-time", typed.hangup_s, "Seconds that the line stays away after `hangup`")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str()
+      ->type_name("SECONDS")
       ->group(group);
 }
 
@@ -181,6 +207,7 @@ void add_run_options(CLI::App& app, Typed& typed) {
   const char* const group = "Run";
   app.add_option("--readouts", typed.readouts, "End after so many readouts (0: never)")
       ->capture_default_str()
+      ->type_name("NUMBER")
       ->group(group);
   app.add_option("--log", typed.log, "Write every event into this file, one JSON object a line")
       ->type_name("FILE")
@@ -369,7 +396,7 @@ Parsed<MeterSettings> meter_of(const Typed& typed) {
 }
 
 /// "[ADDRESS:]PORT"; an IPv6 address stands in brackets.
-Parsed<void> split_endpoint(const std::string& text, Setup& setup) {
+Parsed<void> split_endpoint(const std::string& text, RunSettings& setup) {
   const auto colon = text.rfind(':');
   setup.tcp_port = colon == std::string::npos ? text : text.substr(colon + 1);
   std::string address = colon == std::string::npos ? "127.0.0.1" : text.substr(0, colon);
@@ -385,24 +412,24 @@ Parsed<void> split_endpoint(const std::string& text, Setup& setup) {
   return {};
 }
 
-Parsed<Setup> setup_of(const Typed& typed) {
+Parsed<RunSettings> setup_of(const Typed& typed) {
   if (typed.pty.empty() && typed.tcp.empty()) {
     return tl::unexpected(Complaint{"say where the meter is: --pty LINK or --tcp [ADDRESS:]PORT"});
   }
   auto meter = meter_of(typed);
   if (!meter) return tl::unexpected(meter.error());
-  Setup setup;
+  RunSettings setup;
   setup.meter = std::move(*meter);
   setup.pty_link = typed.pty;
   if (!typed.tcp.empty()) {
     if (auto split = split_endpoint(typed.tcp, setup); !split) return tl::unexpected(split.error());
-    if (typed.strict_baud.value_or(false)) {
+    if (typed.strict_baud_given && typed.strict_baud) {
       return tl::unexpected(Complaint{"--strict-baud: a reader's speed cannot be seen over TCP: use --pty"});
     }
   }
   const bool real = typed.speed == "real";
   setup.line.pace = real ? Pace::real : Pace::unlimited;
-  const bool strict = typed.strict_baud.value_or(real) && !typed.pty.empty();
+  const bool strict = (typed.strict_baud_given ? typed.strict_baud : real) && !typed.pty.empty();
   setup.line.baud_check = strict ? BaudCheck::strict : BaudCheck::off;
   setup.line.echo = typed.echo ? Echo::on : Echo::off;
   setup.log = typed.log;
@@ -414,7 +441,7 @@ constexpr int kUsage = 64;  // EX_USAGE
 
 }  // namespace
 
-std::variant<Setup, CommandEnd> parse_command_line(std::vector<std::string> arguments) {
+std::variant<RunSettings, CommandEnd> parse_command_line(std::vector<std::string> arguments) {
   Typed typed;
   CLI::App app(kSummary, "vzmetersim");
   app.footer(kExamples);
@@ -432,9 +459,11 @@ std::variant<Setup, CommandEnd> parse_command_line(std::vector<std::string> argu
     const int code = app.exit(error, text, text);
     return CommandEnd{code == 0 ? 0 : kUsage, text.str()};
   }
+  // CLI11 fills a flag that has a negative form even if it was not given.
+  typed.strict_baud_given = app.count("--strict-baud") > 0;
   typed.format_given = app.count("--format") > 0;
   auto setup = setup_of(typed);
-  if (!setup) return CommandEnd{kUsage, setup.error() + "\nRun with --help for more information.\n"};
+  if (!setup) return CommandEnd{kUsage, "vzmetersim: " + setup.error() + "\nRun with --help for more information.\n"};
   return std::move(*setup);
 }
 

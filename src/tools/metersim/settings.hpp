@@ -13,7 +13,7 @@
 namespace vz::metersim {
 
 /// What the command line asks for.
-struct Setup {
+struct RunSettings {
   MeterSettings meter;
   LineSetup line;
   std::string pty_link;  ///< one of pty_link and tcp_port is set
@@ -30,6 +30,6 @@ struct CommandEnd {
 };
 
 /// Reads the command line (without the program's name) and the telegram file that it names.
-std::variant<Setup, CommandEnd> parse_command_line(std::vector<std::string> arguments);
+std::variant<RunSettings, CommandEnd> parse_command_line(std::vector<std::string> arguments);
 
 }  // namespace vz::metersim

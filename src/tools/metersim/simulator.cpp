@@ -59,6 +59,9 @@ void Simulator::apply() {
   for (const Event& event : out_.events) journal_.write(event);
   out_.events.clear();
   if (out_.send) {
+    // Whoever has not fetched a whole period's telegram by now does not listen.
+    if (setup_.pace == Pace::real && pushes(meter_.settings().mode) && port_.discard_unread())
+      report("unheard", clock_.now());
     sender_.begin(std::move(*out_.send));
     out_.send.reset();
     said_mismatch_ = false;
