@@ -225,6 +225,16 @@ TEST(ReaderErrors, NamesWhatWasPasted) {
   refused("{\"meters\": {{}}}", 1, 13, "an entry of an object has a name");
 }
 
+TEST(ReaderErrors, ShowNoSecrets) {
+  for (const std::string_view text :
+       {"{\"pass\" \"geheimnis\"}", "[\"a\" \"geheimnis\"]", "{\"uuid\": 01234567-89ab-geheimnis}",
+        "{\"uuid\": abcdef01-2345-6789-geheimnis}"}) {
+    const Outcome out = read_all(text);
+    EXPECT_FALSE(out.errors().empty());
+    for (const auto& problem : out.problems) EXPECT_EQ(problem.text.find("geheimnis"), std::string::npos) << problem.text;
+  }
+}
+
 TEST(ReaderErrors, SeveralAtOnce) {
   const auto errors = read_all("{\n  # one\n  a: 1\n  \"b\": yes\n}").errors();
   ASSERT_EQ(errors.size(), 4u);
