@@ -592,11 +592,14 @@ void Parser::word(Value& out) {
   } else if (auto read = number_of(token)) {
     out = std::move(*read);  // NaN, Infinity
   } else {
-    const std::string_view yes_or_no[] = {"yes", "no", "on", "off", "ja", "nein"};
-    const bool flag = std::any_of(std::begin(yes_or_no), std::end(yes_or_no),
+    constexpr std::string_view kSwitches[] = {"yes", "no", "on", "off", "ja", "nein"};
+    const bool flag = std::any_of(std::begin(kSwitches), std::end(kSwitches),
                                   [&](std::string_view known) { return same_ignoring_case(token, known); });
-    error(begin, fmt::format("the text {} must stand in quotes{}", shown(token, kMaxShown),
-                             flag ? "; a switch is true or false" : ""));
+    const bool half_quoted = peek() == '"' || peek() == '\'';
+    if (half_quoted) step();
+    error(begin, half_quoted ? fmt::format("an opening quote is missing before {}", shown(token, kMaxShown))
+                             : fmt::format("the text {} must stand in quotes{}", shown(token, kMaxShown),
+                                           flag ? "; a switch is true or false" : ""));
     out = std::string{token};
   }
 }

@@ -202,7 +202,9 @@ bool read_option(const Node& section, const OptionSpec& spec, const TableUse& us
     return true;
   }
   if (on_defect == OnDefect::ignore)
-    problems.warning(given->position(), fmt::format("{}: {}", ignoring(*given, spec.name), conversion.defect));
+    problems.warning(given->position(),
+                     fmt::format("{}: {}{}", ignoring(*given, spec.name), conversion.defect,
+                                 spec.default_text.empty() ? "" : fmt::format("; {} is used", spec.default_text)));
   else if (conversion.wrong_type)
     report(on_defect, given->position(), fmt::format("Invalid type for {}: {}", spec.name, conversion.defect),
            problems);

@@ -214,6 +214,7 @@ TEST(ReaderErrors, UnquotedText) {
   refused("{\"protocol\": d0}", 1, 14, "\"d0\" must stand in quotes");
   refused("{\"device\": /dev/ttyUSB0}", 1, 12, "\"/dev/ttyUSB0\" must stand in quotes");
   refused("{\"middleware\": http://localhost/middleware.php}", 1, 16, "must stand in quotes");
+  refused("{\"protocol\": d0\", \"a\": 1}", 1, 14, "an opening quote is missing before \"d0\"");
   refused("{\"enabled\": yes}", 1, 13, "a switch is true or false");
 }
 
@@ -231,7 +232,8 @@ TEST(ReaderErrors, ShowNoSecrets) {
         "{\"uuid\": abcdef01-2345-6789-geheimnis}"}) {
     const Outcome out = read_all(text);
     EXPECT_FALSE(out.errors().empty());
-    for (const auto& problem : out.problems) EXPECT_EQ(problem.text.find("geheimnis"), std::string::npos) << problem.text;
+    for (const auto& problem : out.problems)
+      EXPECT_EQ(problem.text.find("geheimnis"), std::string::npos) << problem.text;
   }
 }
 
