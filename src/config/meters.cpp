@@ -113,8 +113,9 @@ void MeterReader::meter(const Node& node, std::vector<MeterSettings>& out) {
   meter.aggfixedinterval = common.boolean("aggfixedinterval");
   meter.protocol = protocol(node, meter.enabled);
   if (meter.protocol != nullptr) protocol_options(node, meter);
+  const int first_channel = next_channel_;
   channels(node, meter, meter.protocol != nullptr);
-  if (meter.enabled && meter.channels.empty() && meter.protocol != nullptr)
+  if (meter.enabled && next_channel_ == first_channel && meter.protocol != nullptr)
     problems_.warning(node.position(), "this meter has no channels: nothing is done with its readings");
   if (meter.protocol != nullptr) out.push_back(std::move(meter));
 }

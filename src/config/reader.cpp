@@ -13,6 +13,7 @@
 namespace vz::config {
 namespace {
 
+constexpr std::size_t kMaxShown = 16;  // bytes of a value without quotes, which may be a uuid or a key
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kNoBreakSpace = "\xC2\xA0";
 
@@ -183,9 +184,12 @@ std::string Parser::found() const {
     return shown(text_.substr(at_, stop - at_), 20);
   }
   if (c == '"' || c == '\'') {
-    const std::string_view near = rest().substr(0, 31);
-    const std::size_t close = near.find_first_of(std::string{c, '\n'}, 1);
-    return printable(close == std::string_view::npos ? near : near.substr(0, close + (near[close] == c)), 30);
+    // A name helps to find the place; a text may be a password.
+    const std::string_view near = rest().substr(0, 40);
+    const std::size_t close = near.find(c, 1);
+    const std::size_t colon = close == std::string_view::npos ? close : near.find_first_not_of(" \t", close + 1);
+    if (colon == std::string_view::npos || near[colon] != ':') return "a text in quotes";
+    return shown(near.substr(1, close - 1));
   }
   const auto byte = static_cast<unsigned char>(c);
   const std::size_t length = utf8_length(rest());
@@ -569,7 +573,7 @@ void Parser::number(Value& out, Mark& mark) {
   if (token.starts_with("0x") || token.starts_with("0X"))
     advice = "hexadecimal numbers are not known; bytes stand in quotes, as in \"2F3F210D0A\"";
   mark.damaged = true;
-  error(begin, fmt::format("{} is not a number; {}", shown(token, 40), advice));
+  error(begin, fmt::format("{} is not a number; {}", shown(token, kMaxShown), advice));
   step_to(stop);
 }
 
@@ -588,11 +592,14 @@ void Parser::word(Value& out) {
   } else if (auto read = number_of(token)) {
     out = std::move(*read);  // NaN, Infinity
   } else {
-    const std::string_view yes_or_no[] = {"yes", "no", "on", "off", "ja", "nein"};
-    const bool flag = std::any_of(std::begin(yes_or_no), std::end(yes_or_no),
+    constexpr std::string_view kSwitches[] = {"yes", "no", "on", "off", "ja", "nein"};
+    const bool flag = std::any_of(std::begin(kSwitches), std::end(kSwitches),
                                   [&](std::string_view known) { return same_ignoring_case(token, known); });
-    error(begin, fmt::format("the text {} must stand in quotes{}", shown(token, 40),
-                             flag ? "; a switch is true or false" : ""));
+    const bool half_quoted = peek() == '"' || peek() == '\'';
+    if (half_quoted) step();
+    error(begin, half_quoted ? fmt::format("an opening quote is missing before {}", shown(token, kMaxShown))
+                             : fmt::format("the text {} must stand in quotes{}", shown(token, kMaxShown),
+                                           flag ? "; a switch is true or false" : ""));
     out = std::string{token};
   }
 }

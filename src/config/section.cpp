@@ -39,7 +39,7 @@ std::string plain_text(const Value& value) {
     case Value::value_t::boolean: return value.get<bool>() ? "true" : "false";
     case Value::value_t::number_integer: return fmt::format("{}", value.get<std::int64_t>());
     case Value::value_t::number_float: return real_text(value.get<double>());
-    case Value::value_t::string: return printable(value.get_ref<const std::string&>());
+    case Value::value_t::string: return printable(without_credentials(value.get<std::string>()));
     case Value::value_t::object: return value.empty() ? "{ }" : "{ ... }";
     case Value::value_t::array: return value.empty() ? "[ ]" : "[ ... ]";
     default: return "(null)";
@@ -202,7 +202,9 @@ bool read_option(const Node& section, const OptionSpec& spec, const TableUse& us
     return true;
   }
   if (on_defect == OnDefect::ignore)
-    problems.warning(given->position(), fmt::format("{}: {}", ignoring(*given, spec.name), conversion.defect));
+    problems.warning(given->position(),
+                     fmt::format("{}: {}{}", ignoring(*given, spec.name), conversion.defect,
+                                 spec.default_text.empty() ? "" : fmt::format("; {} is used", spec.default_text)));
   else if (conversion.wrong_type)
     report(on_defect, given->position(), fmt::format("Invalid type for {}: {}", spec.name, conversion.defect),
            problems);
@@ -300,7 +302,7 @@ std::string described(const Value& value) {
     case Value::value_t::boolean: return plain_text(value);
     case Value::value_t::number_integer:
     case Value::value_t::number_float: return "the number " + plain_text(value);
-    case Value::value_t::string: return "the text " + shown(value.get_ref<const std::string&>());
+    case Value::value_t::string: return "the text " + shown(without_credentials(value.get<std::string>()));
     case Value::value_t::object: return "an object { }";
     case Value::value_t::array: return "an array [ ]";
     default: return "null";

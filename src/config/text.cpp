@@ -57,6 +57,15 @@ std::string printable(std::string_view text, std::size_t limit) {
 
 std::string shown(std::string_view text, std::size_t limit) { return '"' + printable(text, limit) + '"'; }
 
+std::string without_credentials(std::string text) {
+  const std::size_t scheme = text.find("://");
+  if (scheme == std::string::npos) return text;
+  const std::size_t begin = scheme + 3;
+  const std::size_t at = text.substr(0, text.find('/', begin)).rfind('@');
+  if (at != std::string::npos && at >= begin) text.replace(begin, at - begin, "***");
+  return text;
+}
+
 std::string masked(std::string_view uuid) {
   return "..." + printable(uuid.substr(uuid.size() > 6 ? uuid.size() - 6 : 0));
 }

@@ -18,6 +18,9 @@ std::string shown(std::string_view text, std::size_t limit = 60);
 /// As shown(), without the quotes.
 std::string printable(std::string_view text, std::size_t limit = 60);
 
+/// `http://user:password@host` without user and password.
+std::string without_credentials(std::string text);
+
 /// A uuid as it may stand in a log (it is a write key): `...` and its last six characters.
 std::string masked(std::string_view uuid);
 

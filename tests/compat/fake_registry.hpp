@@ -157,6 +157,8 @@ inline constexpr OptionSpec kInfluxdb[] = {
 
 inline constexpr OptionSpec kMysmartgrid[] = {
     {.name = "middleware", .type = OptionType::string, .help = "URL", .required = true},
+    {.name = "device", .type = OptionType::string, .help = "device", .required = true},
+    {.name = "type", .type = OptionType::string, .help = "kind", .required = true, .choices = "device|sensor"},
     {.name = "secretKey", .type = OptionType::string, .help = "key", .required = true, .secret = true},
     {.name = "interval",
      .type = OptionType::integer,

@@ -214,6 +214,7 @@ TEST(ReaderErrors, UnquotedText) {
   refused("{\"protocol\": d0}", 1, 14, "\"d0\" must stand in quotes");
   refused("{\"device\": /dev/ttyUSB0}", 1, 12, "\"/dev/ttyUSB0\" must stand in quotes");
   refused("{\"middleware\": http://localhost/middleware.php}", 1, 16, "must stand in quotes");
+  refused("{\"protocol\": d0\", \"a\": 1}", 1, 14, "an opening quote is missing before \"d0\"");
   refused("{\"enabled\": yes}", 1, 13, "a switch is true or false");
 }
 
@@ -223,6 +224,17 @@ TEST(ReaderErrors, NamesWhatWasPasted) {
   refused("{ /* a /* b */ */ }", 1, 16, "cannot be nested");
   refused("<html>", 1, 1, "web page");
   refused("{\"meters\": {{}}}", 1, 13, "an entry of an object has a name");
+}
+
+TEST(ReaderErrors, ShowNoSecrets) {
+  for (const std::string_view text :
+       {"{\"pass\" \"geheimnis\"}", "[\"a\" \"geheimnis\"]", "{\"uuid\": 01234567-89ab-geheimnis}",
+        "{\"uuid\": abcdef01-2345-6789-geheimnis}"}) {
+    const Outcome out = read_all(text);
+    EXPECT_FALSE(out.errors().empty());
+    for (const auto& problem : out.problems)
+      EXPECT_EQ(problem.text.find("geheimnis"), std::string::npos) << problem.text;
+  }
 }
 
 TEST(ReaderErrors, SeveralAtOnce) {

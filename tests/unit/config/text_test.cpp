@@ -27,6 +27,13 @@ TEST(ConfigText, UuidsAreMasked) {
   EXPECT_EQ(masked("ab"), "...ab");
 }
 
+TEST(ConfigText, UrlsLoseTheirCredentials) {
+  EXPECT_EQ(without_credentials("http://u:p@h/x@y"), "http://***@h/x@y");
+  EXPECT_EQ(without_credentials("http://u:p@w@h"), "http://***@h");
+  EXPECT_EQ(without_credentials("http://h/x@y"), "http://h/x@y");
+  EXPECT_EQ(without_credentials("a@b"), "a@b");
+}
+
 TEST(ConfigText, Closest) {
   const std::string_view names[] = {"interval", "enabled", "read_timeout", "uuid", "pass"};
   EXPECT_EQ(closest("intervall", names), "interval");
