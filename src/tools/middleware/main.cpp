@@ -39,7 +39,8 @@ struct Arguments {
 
 constexpr const char* kAbout =
     "A Volkszaehler middleware in one program: give its address to vzlogger as the option \"middleware\" and see what\n"
-    "arrives. It takes the same requests as the original (API version 0.3) below /middleware.php, /middleware and /api,\n"
+    "arrives. It takes the same requests as the original (API version 0.3) below /middleware.php, /middleware and "
+    "/api,\n"
     "and answers with the same words, mistakes included. There is no access control: whoever reaches it can write.";
 constexpr const char* kEpilogue =
     "Stored values keep every bit that was sent, where the original keeps 14 digits (see --php-precision).\n"
@@ -50,23 +51,30 @@ constexpr const char* kEpilogue =
     "  vzmiddleware --db /tmp/vz.db --dump 12345678-1234-1234-1234-123456789abc";
 
 void describe(CLI::App& app, Arguments& arguments) {
-  app.add_option("--db", arguments.database, "SQLite database file, made if there is none. Default: in memory, gone at the end")
+  app.add_option("--db", arguments.database,
+                 "SQLite database file, made if there is none. Default: in memory, gone at the end")
       ->type_name("FILE");
   app.add_option("--listen", arguments.address, "Address to listen on; 0.0.0.0 or :: for all")
-      ->type_name("ADDRESS")->capture_default_str();
-  app.add_option("--port", arguments.port, "Port to listen on; 0 for any free one. The address is printed once it serves")
-      ->type_name("N")->capture_default_str();
+      ->type_name("ADDRESS")
+      ->capture_default_str();
+  app.add_option("--port", arguments.port,
+                 "Port to listen on; 0 for any free one. The address is printed once it serves")
+      ->type_name("N")
+      ->capture_default_str();
   app.add_option("--create", arguments.channels,
                  "Make a channel unless its uuid exists, and print its uuid: type=electric meter,title=...,resolution=1"
                  "[,uuid=...][,public=1]. May be given several times")
-      ->type_name("SPEC")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->type_name("SPEC")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--faults", arguments.faults,
                  "Let pushes go wrong: " + fault_names() +
                      ", each with an optional :PROBABILITY, e.g. e400db:0.1,slow=2000:0.2,lost-reply:0.05. lost-reply "
                      "and short-rows store the readings, e500, e400db, html413 and hang do not")
       ->type_name("SPEC");
   app.add_option("--seed", arguments.seed, "Seed of the faults: the same seed gives the same ones")
-      ->type_name("N")->capture_default_str();
+      ->type_name("N")
+      ->capture_default_str();
   app.add_option("--dump", arguments.dump, "Print the rows of this channel in --db as `ms value`, and end")
       ->type_name("UUID");
   app.add_flag("--php-precision", arguments.php_precision, "Keep 14 digits of each value, as the original does");
@@ -98,8 +106,9 @@ int dump(const Arguments& arguments) {
     rows = store->rows(channel->id, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
   if (const auto error = store->take_error()) return complain(*error, kExitFailure);
   if (!channel)
-    return complain({.what = "there is no channel with this uuid", .where = arguments.database, .remedy = "", .code = 0},
-                    kExitFailure);
+    return complain(
+        {.what = "there is no channel with this uuid", .where = arguments.database, .remedy = "", .code = 0},
+        kExitFailure);
   for (const auto& row : rows) fmt::print("{} {}\n", row.ms, shortest(row.value));
   return 0;
 }

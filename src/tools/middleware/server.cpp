@@ -65,8 +65,8 @@ struct ResponseDeleter {
 };
 
 MHD_Result send(MHD_Connection* connection, const Reply& reply) {
-  const std::unique_ptr<MHD_Response, ResponseDeleter> response(MHD_create_response_from_buffer(
-      reply.body.size(), const_cast<char*>(reply.body.data()), MHD_RESPMEM_MUST_COPY));
+  const std::unique_ptr<MHD_Response, ResponseDeleter> response(
+      MHD_create_response_from_buffer(reply.body.size(), const_cast<char*>(reply.body.data()), MHD_RESPMEM_MUST_COPY));
   if (!response) return MHD_NO;
   MHD_add_response_header(response.get(), MHD_HTTP_HEADER_CONTENT_TYPE, reply.content_type.c_str());
   if (reply.content_type == "application/json")
@@ -137,11 +137,11 @@ class Server::Impl {
     if (!listening) return tl::unexpected(listening.error());
     Socket socket(*listening);
     port_ = port_of(socket.get());
-    daemon_ = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_ALLOW_SUSPEND_RESUME, 0, nullptr, nullptr, &Impl::on_access,
-        this, MHD_OPTION_LISTEN_SOCKET, socket.get(), MHD_OPTION_CONNECTION_LIMIT, kMaxConnections,
-        MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemory,
-        MHD_OPTION_NOTIFY_COMPLETED, &Impl::on_completed, this, MHD_OPTION_END);
+    daemon_ = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_ALLOW_SUSPEND_RESUME, 0, nullptr,
+                               nullptr, &Impl::on_access, this, MHD_OPTION_LISTEN_SOCKET, socket.get(),
+                               MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_CONNECTION_TIMEOUT,
+                               kIdleSeconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemory,
+                               MHD_OPTION_NOTIFY_COMPLETED, &Impl::on_completed, this, MHD_OPTION_END);
     if (daemon_ == nullptr) return tl::unexpected(socket_error(address_, port_, "cannot start the HTTP server"));
     socket.release();  // libmicrohttpd closes it
     return {};
@@ -185,8 +185,7 @@ class Server::Impl {
       if (exchange->reply.delivery == Delivery::hang) return suspend(connection, *exchange, std::nullopt);
       if (exchange->reply.delay.count() > 0) return suspend(connection, *exchange, exchange->reply.delay);
     }
-    const bool answers =
-        exchange->state == Exchange::State::decided && exchange->reply.delivery == Delivery::answer;
+    const bool answers = exchange->state == Exchange::State::decided && exchange->reply.delivery == Delivery::answer;
     return answers ? send(connection, exchange->reply) : MHD_NO;
   }
 

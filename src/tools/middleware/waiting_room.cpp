@@ -80,7 +80,8 @@ void WaitingRoom::wait(std::vector<int>& gone) {
   timeout = std::max(timeout, std::chrono::milliseconds{0});
   if (::poll(set.data(), set.size(), static_cast<int>(timeout.count())) <= 0) return;
   std::uint64_t count = 0;
-  if (set.front().revents != 0) [[maybe_unused]] const auto read = ::read(event_, &count, sizeof count);
+  if (set.front().revents != 0) [[maybe_unused]]
+    const auto read = ::read(event_, &count, sizeof count);
   for (std::size_t i = 1; i < set.size(); ++i)
     if (set[i].revents != 0) gone.push_back(set[i].fd);
 }

@@ -23,10 +23,9 @@ inline constexpr std::int64_t kNow = 1'800'000'000'123;
 class ApiTest : public ::testing::Test {
  protected:
   explicit ApiTest(Precision precision = Precision::exact)
-      : api_(*Store::open(":memory:"),
-             {.precision = precision,
-              .zone = Zone::utc,
-              .mint_uuid = [this] { return fmt::format("00000000-0000-4000-8000-{:012}", ++minted_); }}) {
+      : api_(*Store::open(":memory:"), {.precision = precision, .zone = Zone::utc, .mint_uuid = [this] {
+                                          return fmt::format("00000000-0000-4000-8000-{:012}", ++minted_);
+                                        }}) {
     create("type=electric meter,title=Meter,resolution=1,uuid=" + std::string(kMeter));
     create("type=powersensor,title=Sensor,uuid=" + std::string(kSensor));
   }

@@ -34,8 +34,9 @@ TEST_F(Entities, MakesAChannelAndShowsPropertiesAsSent) {
 }
 
 TEST_F(Entities, MakesAChannelFromAFormAndByGet) {
-  EXPECT_EQ(send("POST", "/channel.json", "type=voltage&title=Z%C3%A4hler+1", "application/x-www-form-urlencoded").status,
-            200);
+  EXPECT_EQ(
+      send("POST", "/channel.json", "type=voltage&title=Z%C3%A4hler+1", "application/x-www-form-urlencoded").status,
+      200);
   EXPECT_EQ(get("/channel.json?operation=add&type=voltage&title=U").status, 200);
 }
 

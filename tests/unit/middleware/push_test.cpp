@@ -67,9 +67,18 @@ TEST_F(Push, TakesTheTitleOfAPublicChannel) {
 // The trap: HTTP 200 and rows 1 for a body that could not be read.
 TEST_F(Push, AnswersAnUndecodableBodyWithABogusRow) {
   const std::string gzip("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x8b\x8e\x05\x00", 14);
-  const std::string bodies[] = {"[[1700000000000, 1", "garbage", "[[1700000000000, NaN]]", "null", "",
-                                "\xEF\xBB\xBF[[1700000000000,1]]", gzip, "[[1700000000000,1],]", "[[1,1]]x",
-                                "[[1,\"\xff\"]]", "{\"a\":1", std::string(600, '[') + std::string(600, ']')};
+  const std::string bodies[] = {"[[1700000000000, 1",
+                                "garbage",
+                                "[[1700000000000, NaN]]",
+                                "null",
+                                "",
+                                "\xEF\xBB\xBF[[1700000000000,1]]",
+                                gzip,
+                                "[[1700000000000,1],]",
+                                "[[1,1]]x",
+                                "[[1,\"\xff\"]]",
+                                "{\"a\":1",
+                                std::string(600, '[') + std::string(600, ']')};
   for (const auto& body : bodies) {
     expect_rows(push(kMeter, body), 1);
     EXPECT_EQ(stored(kMeter), json::array({json::array({kNow, 1})})) << body;
@@ -78,7 +87,8 @@ TEST_F(Push, AnswersAnUndecodableBodyWithABogusRow) {
 }
 
 TEST_F(Push, DoesNotSeeTheBodyOfAMultipartForm) {
-  expect_rows(send("POST", fmt::format("/data/{}.json", kMeter), "[[5,5],[6,6]]", "multipart/form-data; boundary=x"), 1);
+  expect_rows(send("POST", fmt::format("/data/{}.json", kMeter), "[[5,5],[6,6]]", "multipart/form-data; boundary=x"),
+              1);
   EXPECT_EQ(stored(kMeter), json::array({json::array({kNow, 1})}));
 }
 

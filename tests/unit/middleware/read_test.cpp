@@ -36,10 +36,11 @@ using Minutes = std::vector<int>;
 TEST_F(Read, ElectricMeterAsTheOriginalWritesIt) {
   push(kMeter, "[[1700000000000,132.149],[1700003600000,132.649]]");
   const auto reply = get(fmt::format("/data/{}.json?from=1700000000000&to=1700003600000", kMeter));
-  EXPECT_EQ(reply.body,
-            R"({"version":"0.3","data":{"tuples":[[1700003600000,500,1]],"uuid":"11111111-1111-1111-1111-111111111111",)"
-            R"("from":1700000000000,"to":1700003600000,"min":[1700003600000,500],"max":[1700003600000,500],)"
-            R"("average":500,"consumption":500,"rows":2}})");
+  EXPECT_EQ(
+      reply.body,
+      R"({"version":"0.3","data":{"tuples":[[1700003600000,500,1]],"uuid":"11111111-1111-1111-1111-111111111111",)"
+      R"("from":1700000000000,"to":1700003600000,"min":[1700003600000,500],"max":[1700003600000,500],)"
+      R"("average":500,"consumption":500,"rows":2}})");
   EXPECT_EQ(reply.rows, 2);
 }
 
@@ -185,7 +186,8 @@ TEST_F(Read, RefusesFromAfterTo) {
 TEST_F(Read, SeveralChannelsAtOnce) {
   push_minutes(kMeter, {{0, 0}, {60, 1}});
   push_minutes(kSensor, {{0, 0}, {60, 5}});
-  const auto list = json::parse(get(fmt::format("/data.json?uuid[]={}&uuid[]={}&from=0", kMeter, kSensor)).body)["data"];
+  const auto list =
+      json::parse(get(fmt::format("/data.json?uuid[]={}&uuid[]={}&from=0", kMeter, kSensor)).body)["data"];
   ASSERT_EQ(list.size(), 2U);
   EXPECT_EQ(list[0]["uuid"], kMeter);
   EXPECT_EQ(list[1]["tuples"][0][1], 5);

@@ -32,8 +32,8 @@ class StoreFile : public ::testing::Test {
 };
 
 TEST_F(StoreFile, KeepsEveryBitOverARestart) {
-  const Row rows[] = {{1, 132.14912345678901}, {2, -0.0}, {3, 5e-324}, {4, 1.7976931348623157e308},
-                      {5, 3.0}, {kLatest, 0.1}, {kEarliest, 0.2}};
+  const Row rows[] = {{1, 132.14912345678901}, {2, -0.0},       {3, 5e-324}, {4, 1.7976931348623157e308}, {5, 3.0},
+                      {kLatest, 0.1},          {kEarliest, 0.2}};
   std::int64_t id = 0;
   {
     auto store = Store::open(path()).value();

@@ -15,10 +15,19 @@ namespace vz::middleware {
 namespace {
 
 TEST(PhpNumber, IsTheShortestThatReadsBack) {
-  const std::pair<double, const char*> cases[] = {
-      {0, "0"},          {-0.0, "-0"},           {500, "500"},           {0.1, "0.1"},       {132.149, "132.149"},
-      {1e15, "1000000000000000"}, {1e17, "1.0e+17"}, {1.5e300, "1.5e+300"}, {0.0001, "0.0001"}, {0.00001, "1.0e-5"},
-      {1.0 / 3, "0.3333333333333333"}, {-1000.12345, "-1000.12345"}, {1700000000000.7, "1700000000000.7"}};
+  const std::pair<double, const char*> cases[] = {{0, "0"},
+                                                  {-0.0, "-0"},
+                                                  {500, "500"},
+                                                  {0.1, "0.1"},
+                                                  {132.149, "132.149"},
+                                                  {1e15, "1000000000000000"},
+                                                  {1e17, "1.0e+17"},
+                                                  {1.5e300, "1.5e+300"},
+                                                  {0.0001, "0.0001"},
+                                                  {0.00001, "1.0e-5"},
+                                                  {1.0 / 3, "0.3333333333333333"},
+                                                  {-1000.12345, "-1000.12345"},
+                                                  {1700000000000.7, "1700000000000.7"}};
   for (const auto& [value, text] : cases) EXPECT_EQ(php_number(value), text);
   EXPECT_EQ(php_number(std::nan("")), "null");
 }
@@ -46,8 +55,7 @@ TEST(PhpRound, SeesTheDecimalHalf) {
 }
 
 TEST(PhpJson, EscapesAsPhpDoes) {
-  EXPECT_EQ(php_json("a/b\"\\\n\t\x01 Zähler \xF0\x9F\x92\xA1"),
-            R"("a\/b\"\\\n\t\u0001 Z\u00e4hler \ud83d\udca1")");
+  EXPECT_EQ(php_json("a/b\"\\\n\t\x01 Zähler \xF0\x9F\x92\xA1"), R"("a\/b\"\\\n\t\u0001 Z\u00e4hler \ud83d\udca1")");
   EXPECT_EQ(php_json(std::string("\xff\xc3")), R"("\ufffd\ufffd")");
   EXPECT_EQ(php_json(Json{{"b", 1}, {"a", {true, nullptr, 0.5}}, {"c", Json::object()}}),
             R"({"b":1,"a":[true,null,0.5],"c":{}})");
