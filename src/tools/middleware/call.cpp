@@ -13,8 +13,7 @@ namespace {
 constexpr std::pair<std::string_view, Operation> kMethods[] = {
     {"POST", Operation::add}, {"GET", Operation::get}, {"PATCH", Operation::edit}, {"DELETE", Operation::remove}};
 constexpr Operation kOperations[] = {Operation::add, Operation::get, Operation::edit, Operation::remove};
-constexpr std::string_view kContexts[] = {"channel", "group",        "aggregator", "entity",
-                                          "data",    "capabilities", "iot"};
+constexpr std::string_view kContexts[] = {"channel", "group", "aggregator", "entity", "data", "capabilities", "iot"};
 
 std::string lower(std::string text) {
   for (auto& c : text)

@@ -40,7 +40,8 @@ std::int64_t whole_ms(double ms) {
 Failure duplicate_failure(const std::vector<Param>& params, std::int64_t channel, std::int64_t ms) {
   return insert_failure(params, Strictness::strict, channel,
                         fmt::format("SQLSTATE[23000]: Integrity constraint violation: 1062 Duplicate entry '{}-{}' for "
-                                    "key 'PRIMARY'", channel, ms),
+                                    "key 'PRIMARY'",
+                                    channel, ms),
                         "UniqueConstraintViolationException");
 }
 

@@ -180,8 +180,8 @@ Result<Outcome> EntityApi::edit(const Call& call) {
 Result<Outcome> EntityApi::remove(const Call& call) {
   const auto entity = find(call);
   if (!entity) return tl::unexpected(entity.error());
-  const auto children = call.identifier && is_group_context(call.context) ? call.params.list("uuid")
-                                                                           : std::vector<std::string>{};
+  const auto children =
+      call.identifier && is_group_context(call.context) ? call.params.list("uuid") : std::vector<std::string>{};
   for (const auto& uuid : children) {
     const auto child = find_entity(store_, uuid);
     if (!child) return tl::unexpected(child.error());

@@ -13,7 +13,7 @@ namespace vz::middleware {
 namespace {
 
 constexpr std::pair<std::string_view, Fault> kNames[] = {
-    {"e500", Fault::e500}, {"e400db", Fault::e400db}, {"html413", Fault::html413},      {"hang", Fault::hang},
+    {"e500", Fault::e500}, {"e400db", Fault::e400db},         {"html413", Fault::html413},      {"hang", Fault::hang},
     {"slow", Fault::slow}, {"lost-reply", Fault::lost_reply}, {"short-rows", Fault::short_rows}};
 constexpr std::int64_t kLongestDelayMs = 3'600'000;
 
@@ -33,9 +33,9 @@ Error bad_rule(std::string_view rule, std::string what) {
 }
 
 Reply database_down() {
-  return render(fail("An exception occurred in driver: SQLSTATE[HY000] [2002] Connection refused",
-                     "ConnectionException"),
-                Format::json);
+  return render(
+      fail("An exception occurred in driver: SQLSTATE[HY000] [2002] Connection refused", "ConnectionException"),
+      Format::json);
 }
 
 Reply one_row_fewer(Reply reply) {

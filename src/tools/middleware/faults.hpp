@@ -26,8 +26,8 @@ enum class Fault {
   short_rows,  ///< stored, but the answer says one row fewer
 };
 
-/// Makes some pushes fail, drawn from a seeded source, so that the same seed and the same requests give the same faults.
-/// Reads are left alone. Thread-compatible; no I/O.
+/// Makes some pushes fail, drawn from a seeded source, so that the same seed and the same requests give the same
+/// faults. Reads are left alone. Thread-compatible; no I/O.
 class FaultPlan final {
  public:
   /// Reads `NAME[=MS][:PROBABILITY]` with commas between, e.g. `e500:0.1,slow=2000:0.2,lost-reply:0.05`.

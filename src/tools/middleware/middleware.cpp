@@ -94,9 +94,9 @@ Result<Outcome> Middleware::capabilities(const Call& call) {
   const auto wanted = [&](std::string_view name) { return section.empty() || section == name; };
   Json found = Json::object();
   if (wanted("configuration"))
-    found["configuration"] = {{"precision", kPrecision}, {"database", "pdo_sqlite"}, {"debug", false}, {"devmode", false}};
-  if (section == "database")
-    found["database"]["data"] = {{"rows", store_.row_count()}, {"size", store_.size_bytes()}};
+    found["configuration"] = {
+        {"precision", kPrecision}, {"database", "pdo_sqlite"}, {"debug", false}, {"devmode", false}};
+  if (section == "database") found["database"]["data"] = {{"rows", store_.row_count()}, {"size", store_.size_bytes()}};
   if (wanted("formats")) found["formats"] = {"csv", "json", "txt"};
   if (wanted("contexts"))
     found["contexts"] = {"channel", "group", "aggregator", "entity", "data", "capabilities", "iot"};
@@ -117,8 +117,8 @@ Expected<std::string> Middleware::create_channel(std::string_view description) {
   if (uuid) {
     const auto existing = store_.find(*uuid);
     if (existing && existing->type != *type)
-      return tl::unexpected(creation_error(fmt::format("the uuid belongs to a channel of type '{}'", existing->type),
-                                           description));
+      return tl::unexpected(
+          creation_error(fmt::format("the uuid belongs to a channel of type '{}'", existing->type), description));
     if (existing) return existing->uuid;
   }
   Params params;

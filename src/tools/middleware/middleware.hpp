@@ -43,6 +43,9 @@ class Middleware final {
 
   static std::string random_uuid();
 
+  /// The database, for a look at what has been stored.
+  [[nodiscard]] Store& store() { return store_; }
+
  private:
   Result<Outcome> run(const Call& call, const Request& request);
   Result<Outcome> capabilities(const Call& call);

@@ -101,7 +101,8 @@ Reply render(const Result<Outcome>& outcome, Format format) {
   }
   reply.content_type = format == Format::csv ? "text/csv" : "text/plain";
   if (format == Format::csv) reply.body = fmt::format("# source: volkszaehler.org\n# version: {}\n", kVersion);
-  for (const auto& series : *outcome->data) reply.body += format == Format::csv ? csv_series(series) : text_series(series);
+  for (const auto& series : *outcome->data)
+    reply.body += format == Format::csv ? csv_series(series) : text_series(series);
   return reply;
 }
 

@@ -134,9 +134,7 @@ bool is_unit(std::string_view value) {
   return only_word_characters(rest, "%$/#");
 }
 
-bool is_boolean(std::string_view value) {
-  return is_true(value) || has_word("0 false off no", lower(value));
-}
+bool is_boolean(std::string_view value) { return is_true(value) || has_word("0 false off no", lower(value)); }
 
 bool is_integer(std::string_view value) {
   if (value.starts_with('-')) value.remove_prefix(1);

@@ -14,8 +14,8 @@
 namespace vz::middleware {
 namespace {
 
-constexpr int kMaxDepth = 512;           // PHP's json_decode
-constexpr int kNumberOverflow = 406;     // nlohmann's number for a float beyond the range of double
+constexpr int kMaxDepth = 512;        // PHP's json_decode
+constexpr int kNumberOverflow = 406;  // nlohmann's number for a float beyond the range of double
 constexpr std::string_view kBom = "\xEF\xBB\xBF";
 
 /// Takes the events of the JSON parser and flattens tuples, remembering the first thing that PHP would stumble over.
@@ -154,8 +154,8 @@ std::variant<PushBody, Undecodable, Failure> decode_push(std::string_view body) 
   if (flattener.overflow) {
     // The parser stops at such a number, so that what follows is not seen. PHP makes it INF, which no column takes.
     flattener.params.emplace_back("INF");
-    return insert_failure(flattener.params, Strictness::strict, 0, "SQLSTATE[01000]: Warning: 1265 Data truncated for column 'value'",
-                          "DriverException");
+    return insert_failure(flattener.params, Strictness::strict, 0,
+                          "SQLSTATE[01000]: Warning: 1265 Data truncated for column 'value'", "DriverException");
   }
   if (!good || flattener.is_null) return Undecodable{};
   if (flattener.failure) return *std::move(flattener.failure);
@@ -182,21 +182,25 @@ Result<std::vector<Row>> rows_of(const std::vector<Param>& params, Strictness st
     return tl::unexpected(insert_failure(params, strictness, channel, reason, type));
   };
   if (params.size() % 2 != 0)
-    return refuse("SQLSTATE[HY093]: Invalid parameter number: number of bound variables does not match number of tokens",
-                  "DriverException");
+    return refuse(
+        "SQLSTATE[HY093]: Invalid parameter number: number of bound variables does not match number of tokens",
+        "DriverException");
   if (params.empty())
     return refuse(
-        "SQLSTATE[42000]: Syntax error or access violation: 1064 You have an error in your SQL syntax; check the manual "
+        "SQLSTATE[42000]: Syntax error or access violation: 1064 You have an error in your SQL syntax; check the "
+        "manual "
         "that corresponds to your MariaDB server version for the right syntax to use near '' at line 1",
         "SyntaxErrorException");
   const auto refuse_cell = [&](Trouble trouble, Column column, std::size_t row) {
     const char* name = column == Column::timestamp ? "timestamp" : "value";
     if (trouble == Trouble::null)
-      return refuse(fmt::format("SQLSTATE[23000]: Integrity constraint violation: 1048 Column '{}' cannot be null", name),
-                    "NotNullConstraintViolationException");
+      return refuse(
+          fmt::format("SQLSTATE[23000]: Integrity constraint violation: 1048 Column '{}' cannot be null", name),
+          "NotNullConstraintViolationException");
     if (trouble == Trouble::range)
       return refuse(fmt::format("SQLSTATE[22003]: Numeric value out of range: 1264 Out of range value for column '{}' "
-                                "at row {}", name, row),
+                                "at row {}",
+                                name, row),
                     "DriverException");
     return refuse(fmt::format("SQLSTATE[01000]: Warning: 1265 Data truncated for column '{}' at row {}", name, row),
                   "DriverException");

@@ -36,12 +36,12 @@ class Params {
 
 /// An HTTP request, as far as the middleware looks at it.
 struct Request {
-  std::string method;        ///< as on the wire: "GET"
-  std::string path;          ///< decoded, without the query: "/middleware.php/data/<uuid>.json"
+  std::string method;  ///< as on the wire: "GET"
+  std::string path;    ///< decoded, without the query: "/middleware.php/data/<uuid>.json"
   Params query;
   std::string content_type;  ///< may be empty
   std::string body;
-  WallTime now{};            ///< when it came
+  WallTime now{};  ///< when it came
 };
 
 /// What the server does with a reply. Anything but `answer` is a fault that the user asked for.
@@ -56,8 +56,8 @@ struct Reply {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
-  std::optional<long long> rows;        ///< what a reply to a push or a read says in `rows`, for the request log
-  std::chrono::milliseconds delay{0};   ///< waited before the reply goes out
+  std::optional<long long> rows;       ///< what a reply to a push or a read says in `rows`, for the request log
+  std::chrono::milliseconds delay{0};  ///< waited before the reply goes out
   Delivery delivery = Delivery::answer;
 };
 

@@ -176,10 +176,8 @@ Expected<void> Store::prepare_schema(const std::string& path) {
   std::int64_t foreign_tables = 0;
   if (auto tables = query("SELECT COUNT(*) FROM sqlite_master"); tables.next()) foreign_tables = tables.integer(0);
   if (foreign_tables != 0)
-    return tl::unexpected(Error{.what = "the file is a database of another program",
-                                .where = path,
-                                .remedy = "use another file",
-                                .code = 0});
+    return tl::unexpected(Error{
+        .what = "the file is a database of another program", .where = path, .remedy = "use another file", .code = 0});
   if (!run("BEGIN IMMEDIATE") || !run(kSchema) || !run("PRAGMA user_version=1; COMMIT"))
     return tl::unexpected(database_error(database_.get(), path, "cannot set up the database"));
   return {};
@@ -250,7 +248,10 @@ std::vector<Entity> Store::children(std::int64_t group) {
 }
 
 void Store::add_child(std::int64_t group, std::int64_t child) {
-  query("INSERT OR IGNORE INTO entities_in_aggregator (parent_id, child_id) VALUES (?,?)").bind(group).bind(child).run();
+  query("INSERT OR IGNORE INTO entities_in_aggregator (parent_id, child_id) VALUES (?,?)")
+      .bind(group)
+      .bind(child)
+      .run();
 }
 
 void Store::remove_child(std::int64_t group, std::int64_t child) {

@@ -38,8 +38,8 @@ struct Entity {
 /// The middleware's tables in an SQLite database, laid out as in the original: entities, properties,
 /// entities_in_aggregator and data with the key (channel_id, timestamp).
 ///
-/// Values come back bit for bit as they went in, -0.0 included. A database in a file is journalled (WAL) and synced with
-/// each commit; `:memory:` keeps it in RAM. Thread-compatible: one thread at a time.
+/// Values come back bit for bit as they went in, -0.0 included. A database in a file is journalled (WAL) and synced
+/// with each commit; `:memory:` keeps it in RAM. Thread-compatible: one thread at a time.
 ///
 /// Failure: the database's own errors (disk full, locked for more than two seconds, damaged) are kept and returned by
 /// take_error(). Until it is asked, calls return empty results and write nothing; so it is asked once a request.

@@ -62,6 +62,7 @@ class Scanner {
     }
     return out;
   }
+
  private:
   [[nodiscard]] std::size_t digits() const {
     const auto end = text_.find_first_not_of("0123456789");
@@ -250,8 +251,8 @@ class TimeReader {
     return true;
   }
   bool ago() {
-    for (auto* field : {&shift_.tm_sec, &shift_.tm_min, &shift_.tm_hour, &shift_.tm_mday, &shift_.tm_mon,
-                        &shift_.tm_year})
+    for (auto* field :
+         {&shift_.tm_sec, &shift_.tm_min, &shift_.tm_hour, &shift_.tm_mday, &shift_.tm_mon, &shift_.tm_year})
       *field = -*field;
     return true;
   }
