@@ -63,9 +63,19 @@ struct SessionOut {
   MonoTime not_before{};             ///< with cycle_done: begin() not earlier than this
   unsigned telegrams = 0;            ///< complete telegrams in this call, good ones only
   int verbosity = 0;                 ///< set by the worker
+  /// Set by the worker: the canonical codes (Obis::canonical()) that some channel asks for. Sessions may leave out all
+  /// other registers, whose values then need not be converted. None: every register is wanted.
+  std::optional<std::span<const Obis>> registers;
 
   void clear();
   [[nodiscard]] bool wants(Level level) const { return static_cast<int>(level) <= verbosity; }
+  [[nodiscard]] bool wants(const Obis& code) const {
+    if (!registers) return true;
+    const Obis canonical = code.canonical();
+    for (const Obis& wanted : *registers)
+      if (wanted == canonical) return true;
+    return false;
+  }
 };
 
 /// A protocol's conversation as a state machine without I/O: it is told bytes and time and asks for writes, line

@@ -5,6 +5,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
@@ -82,17 +84,16 @@ void Daemon::make_meter(const MeterSettings& meter) {
 
 /// The first try when nobody supervises: a missing device ends the program, as it always did, unless the meter may be
 /// skipped. False: end with status 1.
-bool Daemon::open_meters(Signals& signals) {
-  (void)signals;
+bool Daemon::open_meters(Wake& wake) {
   std::size_t opened = 0;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    Wake wake;
     auto& worker = *workers_[i];
     const auto result = worker.open_once(clock_.now().mono + kFirstOpen, wake);
     if (result) {
       ++opened;
       continue;
     }
+    if (result.error().code == ECANCELED) return true;
     if (result.error().passing) {
       log_.print(Level::alert, worker.section(), "{}", result.error().text());
       ++opened;
@@ -110,6 +111,30 @@ bool Daemon::open_meters(Signals& signals) {
   return false;
 }
 
+/// Opens the meters for the first time with an ear for signals. Returns the status to end with, or -1 to go on.
+int Daemon::open_meters_or_end(Signals& signals) {
+  Wake cancel;
+  Wake finished;
+  bool opened = false;
+  bool ended = false;
+  {
+    const std::jthread opener([&] {
+      opened = open_meters(cancel);
+      finished.wake();
+    });
+    std::array<pollfd, 2> wanted{pollfd{signals.fd(), POLLIN, 0}, pollfd{finished.fd(), POLLIN, 0}};
+    while (!ended && ::poll(wanted.data(), wanted.size(), -1) >= 0 && wanted[1].revents == 0) {
+      while (const auto signal = signals.take()) {
+        if (*signal == SIGUSR1) log_.reopen();
+        else ended = true;
+      }
+    }
+    if (ended) cancel.wake();
+  }
+  if (ended) return EXIT_SUCCESS;
+  return opened ? -1 : EXIT_FAILURE;
+}
+
 void Daemon::start_threads() {
   threads_.start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
   for (auto& worker : workers_)
@@ -122,7 +147,9 @@ int Daemon::run(Supervision supervision) {
     log_.print(Level::alert, "main", "{}", signals.error().text());
     return EXIT_FAILURE;
   }
-  if (supervision == Supervision::none && !open_meters(*signals)) return EXIT_FAILURE;
+  if (supervision == Supervision::none) {
+    if (const int status = open_meters_or_end(*signals); status >= 0) return status;
+  }
   start_threads();
   (void)manager_.ready();
   log_.write(Level::debug, {}, "Startup done.");

@@ -36,7 +36,8 @@ class Daemon {
  private:
   void make_meters();
   void make_meter(const MeterSettings& meter);
-  bool open_meters(Signals& signals);
+  bool open_meters(Wake& wake);
+  int open_meters_or_end(Signals& signals);
   void start_threads();
   void main_loop(Signals& signals);
   void feed_watchdog();

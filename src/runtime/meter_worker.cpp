@@ -53,6 +53,9 @@ MeterStatus MeterWorker::status() const {
 void MeterWorker::fresh_out() {
   out_.clear();
   out_.verbosity = environment_.log.enabled(Level::finest) ? 15 : environment_.log.enabled(Level::debug) ? 10 : 0;
+  // users look for identifiers in the debug log, so that then every register is read
+  if (out_.verbosity > 0) out_.registers.reset();
+  else out_.registers = pipeline_.registers();
 }
 
 void MeterWorker::dump(std::string_view text) {

@@ -33,6 +33,8 @@ MeterPipeline::MeterPipeline(const MeterSettings& meter, bool accept_old_stamps,
   channels_.reserve(meter.channels.size());
   for (std::size_t i = 0; i < meter.channels.size(); ++i) {
     const auto& settings = meter.channels[i];
+    if (const Obis* code = settings.identifier.obis()) registers_.push_back(code->canonical());
+    else obis_only_ = false;
     channels_.push_back(Channel{&settings, fmt::format("chn{}", settings.number), ChannelMatcher{settings.identifier},
                                 make_aggregator(meter, settings.aggmode),
                                 DuplicateFilter{std::chrono::seconds{settings.duplicates}}, StampSequencer{},

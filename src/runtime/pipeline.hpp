@@ -34,6 +34,13 @@ class MeterPipeline {
   MeterPipeline(const MeterSettings& meter, bool accept_old_stamps, std::vector<std::optional<QueueId>> queues,
                 Outbox& outbox, Log& log, std::span<ReadingTap* const> taps, MonoTime started);
 
+  /// The registers that the channels ask for, in canonical form; none if there are channels whose identifiers are no
+  /// OBIS codes.
+  [[nodiscard]] std::optional<std::span<const Obis>> registers() const {
+    if (!obis_only_) return std::nullopt;
+    return registers_;
+  }
+
   /// Routes one telegram.
   void deliver(std::span<const Reading> telegram, Instant now);
   /// A read cycle has ended: closes the windows that are over.
@@ -66,6 +73,8 @@ class MeterPipeline {
   std::span<ReadingTap* const> taps_;
   std::vector<Channel> channels_;
   std::vector<std::size_t> matches_;
+  std::vector<Obis> registers_;
+  bool obis_only_ = true;
   MonoTime window_end_{};
   bool told_old_ = false;
 };

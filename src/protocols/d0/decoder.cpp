@@ -107,17 +107,19 @@ std::size_t D0Decoder::step(std::span<const std::byte> bytes, D0Event& event) {
       }
       return 1;
     case State::identification: {
-      if (message_.size() <= 4) {
-        feed_identification(first, event);
-        return 1;
+      std::size_t used = 0;
+      while (message_.size() <= 4) {
+        feed_identification(bytes[used++], event);
+        if (used == bytes.size() || state_ != State::identification) return used;
+        ++now_offset_;
       }
       // the bulk of the line at once, then its end
-      const std::size_t most = std::min(bytes.size(), kMaxIdentification - std::min(kMaxIdentification, message_.size()));
-      std::size_t used = 0;
+      const std::size_t from = used;
+      const std::size_t most = std::min(bytes.size(), from + kMaxIdentification - std::min(kMaxIdentification, message_.size()));
       while (used < most && is_identification_text(bytes[used])) ++used;
-      append(bytes.first(used));
+      append(bytes.subspan(from, used - from));
       if (used == bytes.size()) return used;
-      now_offset_ += used;
+      now_offset_ += used - from;
       feed_identification(bytes[used], event);
       return used + 1;
     }

@@ -251,16 +251,19 @@ bool D0Session::on_telegram(const D0Event& event, Instant now, SessionOut& out) 
   DataBlockReader reader(event.block, vouched ? Grammar::lenient : Grammar::strict);
   const WallTime stamp = now.wall_at(arrival(event.block_offset));
   std::size_t sets = 0;
-  while (const auto set = reader.next()) {
+  DataSet set;
+  while (reader.next(set)) {
     ++sets;
+    if (!set.code || !out.wants(*set.code)) continue;
+    const auto value = number(set.value);
     if (out.wants(Level::debug))
-      out.notes.push_back({Level::debug, fmt::format("{} reading (OBIS code={}, value={}, unit={})", set->code && set->number ? "Parsed" : "Ignored",
-                                                     set->address, set->value, set->unit)});
-    if (!set->code || !set->number) continue;
+      out.notes.push_back({Level::debug, fmt::format("{} reading (OBIS code={}, value={}, unit={})", value ? "Parsed" : "Ignored",
+                                                     set.address, set.value, set.unit)});
+    if (!value) continue;
     Reading& reading = out.readings.emplace_back();
-    reading.identifier = Identifier{*set->code};
-    reading.value = *set->number;
-    reading.unit = Unit{set->unit};
+    reading.identifier = Identifier{*set.code};
+    reading.value = *value;
+    reading.unit = Unit{set.unit};
     reading.stamp = stamp;
   }
   const char* wrong = reader.violation();

@@ -117,39 +117,64 @@ constexpr unsigned letter_group(char c) {
   }
 }
 
-/// Reads a complete OBIS code of plain groups up to the `(` that must follow it, and stops there. The rest is
-/// Obis::parse()'s business.
-bool read_code(const char*& from, const char* end, Obis& code) {
-  const char* at = from;
+/// Reads a complete OBIS code of plain groups up to the `(` that must follow it, and returns where that is; null for
+/// anything else, which is Obis::parse()'s business. A `)` must stand somewhere behind `at`: it ends every loop.
+const char* read_code(const char* at, Obis& code) {
   std::size_t group = 2;
-  while (at != end) {
+  while (true) {
     unsigned value = 0;
     const char* const start = at;
-    for (; at != end && is_digit(*at); ++at) value = value * 10 + static_cast<unsigned>(*at - '0');
-    if (at == start && at != end) {
+    for (unsigned digit = 0; (digit = static_cast<unsigned>(*at) - '0') <= 9; ++at) value = value * 10 + digit;
+    if (at == start) {
       value = letter_group(*at++);
-      if (value == 0) return false;
+      if (value == 0) return nullptr;
     }
-    if (at == end || at - start > 3 || value > 255) return false;
+    if (at - start > 3 || value > 255) return nullptr;
     const auto stored = static_cast<std::uint8_t>(value);
     if (*at == '.' && group < 4) {
       code.groups[group++] = stored;
+    } else if (*at == '(' && group >= 3) {
+      code.groups[group] = stored;
+      return at;
     } else if (*at == '-' && group == 2) {
       code.groups[0] = stored;
     } else if (*at == ':' && group == 2) {
       code.groups[1] = stored;
     } else if (*at == '*' && group == 4) {
       code.groups[group++] = stored;
-    } else if (*at == '(' && group >= 3) {
-      code.groups[group] = stored;
-      from = at;
-      return true;
     } else {
-      return false;
+      return nullptr;
     }
     ++at;
   }
-  return false;
+}
+
+/// Reads what nearly all data sets are, `C.D.E(value*unit)` alone, in one pass. False, and nothing read, for anything
+/// else: the general way then reads it. `last_close` is the block's last `)`, so that no loop needs another end.
+bool read_usual(std::string_view& rest, const char* last_close, DataSet& set) {
+  const char* at = rest.data();
+  const char* const end = at + rest.size();
+  if (last_close == nullptr || at >= last_close) return false;
+  while (is_line_end(*at)) ++at;
+  Obis code;
+  const char* const address = at;
+  const char* const open = read_code(at, code);
+  if (open == nullptr || open >= last_close) return false;
+  const char* const value = open + 1;
+  at = value;
+  while (class_of(*at) == kOrdinary && *at != ' ') ++at;
+  set.value = {value, static_cast<std::size_t>(at - value)};
+  set.unit = {};
+  if (*at == '*') {
+    const char* const unit = ++at;
+    while (class_of(*at) == kOrdinary) ++at;
+    set.unit = {unit, static_cast<std::size_t>(at - unit)};
+  }
+  if (*at != ')' || (++at != end && *at == '(')) return false;
+  set.address = {address, static_cast<std::size_t>(open - address)};
+  set.code = code;
+  rest = {at, static_cast<std::size_t>(end - at)};
+  return true;
 }
 
 }  // namespace
@@ -186,43 +211,15 @@ bool DataBlockReader::fail(const char* what) {
   return false;
 }
 
-std::optional<DataSet> DataBlockReader::next() {
-  std::optional<DataSet> set{std::in_place};
-  if (read_usual(*set)) return set;
-  if (!read_address(*set) || !read_brackets(*set)) return std::nullopt;
-  set->code = Obis::parse(set->address);
-  set->number = vz::d0::number(set->value);
-  return set;
+DataBlockReader::DataBlockReader(std::string_view block, Grammar grammar) : rest_(block), grammar_(grammar) {
+  const auto close = block.rfind(')');
+  last_close_ = close == std::string_view::npos ? nullptr : block.data() + close;
 }
 
-/// Reads what nearly all data sets are, `C.D.E(number*unit)` alone, in one pass. False, and nothing read, for anything
-/// else: the general way then reads it. (A fifth of the instructions of the general way.)
-bool DataBlockReader::read_usual(DataSet& set) {
-  const char* at = rest_.data();
-  const char* const end = at + rest_.size();
-  while (at != end && is_line_end(*at)) ++at;
-  const char* const address = at;
-  const char* bracket = at;
-  Obis code;
-  if (!read_code(bracket, end, code)) return false;
-  at = bracket;
-  set.address = {address, static_cast<std::size_t>(at - address)};
-  const char* const value = at + 1;
-  const char* behind = value;
-  const auto parsed = read_number(behind, end);
-  if (!parsed || behind == end) return false;
-  at = behind;
-  set.value = {value, static_cast<std::size_t>(at - value)};
-  if (*at == '*') {
-    const char* const unit = ++at;
-    while (at != end && class_of(*at) == kOrdinary) ++at;
-    if (at == end) return false;
-    set.unit = {unit, static_cast<std::size_t>(at - unit)};
-  }
-  if (*at != ')' || (++at != end && *at == '(')) return false;
-  set.code = code;
-  set.number = parsed;
-  rest_ = {at, static_cast<std::size_t>(end - at)};
+bool DataBlockReader::next(DataSet& set) {
+  if (read_usual(rest_, last_close_, set)) return true;
+  if (!read_address(set) || !read_brackets(set)) return false;
+  set.code = Obis::parse(set.address);
   return true;
 }
 

@@ -27,7 +27,6 @@ struct DataSet {
   std::string_view value;  ///< of the bracket that holds the register's value
   std::string_view unit;   ///< behind `*`, or set apart by a blank; empty if there is none
   std::optional<Obis> code;      ///< of the address, if it is an OBIS code
-  std::optional<double> number;  ///< of the value, if it is a number
 };
 
 /// What a data block may hold without being damaged: a block that a check value vouches for may have stray control
@@ -40,10 +39,10 @@ enum class Grammar { lenient, strict };
 class DataBlockReader {
  public:
   /// `block` is everything between STX (or the first address) and ETX (or the final `!`); a final `!` may be in it.
-  DataBlockReader(std::string_view block, Grammar grammar) : rest_(block), grammar_(grammar) {}
+  DataBlockReader(std::string_view block, Grammar grammar);
 
-  /// The next data set, or nothing at the end or at a violation of the grammar.
-  std::optional<DataSet> next();
+  /// Reads the next data set. False at the end, or at a violation of the grammar.
+  bool next(DataSet& set);
 
   /// Offset-free description of the violation that ended reading; null if there was none.
   [[nodiscard]] const char* violation() const { return violation_; }
@@ -51,7 +50,6 @@ class DataBlockReader {
   [[nodiscard]] bool closed() const { return closed_; }
 
  private:
-  bool read_usual(DataSet& set);
   bool read_address(DataSet& set);
   bool read_brackets(DataSet& set);
   bool read_bracket(std::string_view& field, std::size_t& star);
@@ -59,6 +57,7 @@ class DataBlockReader {
   bool fail(const char* what);
 
   std::string_view rest_;
+  const char* last_close_;  ///< the block's last `)`; null if it has none
   Grammar grammar_;
   const char* violation_ = nullptr;
   bool closed_ = false;
