@@ -15,7 +15,7 @@
 namespace vz::middleware {
 namespace {
 
-constexpr std::int64_t kMsPerDay = 24 * 3600 * std::int64_t{1000};
+constexpr std::int64_t kMsPerDay = std::int64_t{24} * 3600 * 1000;
 constexpr auto kEarliest = std::numeric_limits<std::int64_t>::min();
 constexpr auto kLatest = std::numeric_limits<std::int64_t>::max();
 

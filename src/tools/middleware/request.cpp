@@ -7,6 +7,7 @@ namespace vz::middleware {
 namespace {
 
 constexpr std::size_t kUuidLength = 36;
+constexpr std::size_t kMaxParams = 1000;  // PHP's max_input_vars
 
 constexpr int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -43,7 +44,7 @@ const char* reason(int status) {
 
 Params Params::parse(std::string_view text) {
   Params params;
-  while (!text.empty()) {
+  while (!text.empty() && params.items_.size() < kMaxParams) {
     const auto end = text.find('&');
     const auto item = text.substr(0, end);
     text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);

@@ -16,7 +16,8 @@ namespace vz::middleware {
 /// names the last one counts, and `name[]=a&name[]=b` is a list. Value type.
 class Params {
  public:
-  /// Reads `a=1&b=2`, undoing %XX and `+`. Never fails: what is not understood stays as it is.
+  /// Reads `a=1&b=2`, undoing %XX and `+`. Never fails: what is not understood stays as it is. Like PHP, it stops after
+  /// 1000 of them.
   static Params parse(std::string_view text);
 
   void add(std::string name, std::string value) { items_.emplace_back(std::move(name), std::move(value)); }

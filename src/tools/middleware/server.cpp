@@ -18,7 +18,7 @@ namespace vz::middleware {
 namespace {
 
 constexpr unsigned kIdleSeconds = 120;
-constexpr std::size_t kConnectionMemory = 64 * 1024;  // bounds the request line and the headers
+constexpr std::size_t kConnectionMemory = std::size_t{64} * 1024;  // bounds the request line and the headers
 constexpr std::size_t kMaxDiscarded = 8 * kMaxBody;   // of a body that is too long
 constexpr int kBacklog = 64;
 

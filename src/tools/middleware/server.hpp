@@ -13,7 +13,7 @@
 namespace vz::middleware {
 
 /// A longer body gets 413 and never reaches the handler.
-inline constexpr std::size_t kMaxBody = 8 * 1024 * 1024;
+inline constexpr std::size_t kMaxBody = std::size_t{8} * 1024 * 1024;
 /// More connections than this are not accepted.
 inline constexpr unsigned kMaxConnections = 256;
 

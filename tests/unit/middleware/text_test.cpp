@@ -84,6 +84,14 @@ TEST(Params, FollowPhp) {
   EXPECT_TRUE(params.list("missing").empty());
 }
 
+TEST(Params, AreAThousandAtMost) {
+  std::string text = "first=1";
+  for (int i = 0; i < 2000; ++i) text += "&a=" + std::to_string(i);
+  const auto params = Params::parse(text);
+  EXPECT_EQ(std::distance(params.begin(), params.end()), 1000);
+  EXPECT_EQ(params.get("first"), "1");
+}
+
 TEST(Uuid, IsShortenedForLogs) {
   EXPECT_TRUE(is_uuid("0123abcd-89AB-cdef-0123-456789abcdef"));
   EXPECT_FALSE(is_uuid("0123abcd-89AB-cdef-0123-456789abcdeg"));
