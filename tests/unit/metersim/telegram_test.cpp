@@ -156,6 +156,12 @@ TEST(RegistersTest, StepsKeepTheFormat) {
   EXPECT_EQ(bank.render(868, 0s, moment()).block.size(), first.block.size());
 }
 
+TEST(RegistersTest, BinaryFractionsLoseNothing) {
+  const auto bank = registers("1.8.0(00.00*kWh)!", {{"1.8.0", 0.29, Counter::Per::readout}});
+  EXPECT_EQ(value(bank.render(2, 0s, moment()), "1.8.0"), "00.29");
+  EXPECT_EQ(value(bank.render(101, 0s, moment()), "1.8.0"), "29.00");
+}
+
 TEST(RegistersTest, EveryReadoutHasItsOwnValue) {
   const auto bank = registers(mt372().block, {{"1.8.0", 0.001, Counter::Per::readout}});
   std::map<std::string, int> seen;
