@@ -112,6 +112,9 @@ TEST(ParseTelegram, Forms) {
       {"\r\n/ABC5x\r\n?\x02"
        "A(1)!\r\n\x03\x20rest",
        "/ABC5x", "?", "A(1)!\r\n", Check::bcc},
+      {"/ABC5x\r\n\x02"
+       "A(1)\r\n!\r\n",
+       "/ABC5x", "", "A(1)\r\n!\r\n", Check::bcc},
       {"/ABC5x\r\n\r\nA(1)\r\n!\r\n", "/ABC5x", "", "\r\nA(1)\r\n!\r\n", Check::none},
       {"/ABC5x\r\nA(a!b)\r\n!\r\n/ABC5x\r\nB(2)\r\n!\r\n", "/ABC5x", "", "A(a!b)\r\n!\r\n", Check::none},
       {"/ABC5x\n\nA(1)\n!1a2F\n", "/ABC5x", "", "\nA(1)\n!\r\n", Check::crc16},
