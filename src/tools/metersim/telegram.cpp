@@ -36,13 +36,18 @@ std::optional<std::size_t> closing_mark(std::string_view raw) {
 }
 
 Expected<Telegram> parse_framed(Telegram telegram, std::string_view rest, std::size_t stx) {
-  const std::size_t etx = rest.find(kEtx, stx);
-  if (etx == std::string_view::npos) {
-    return tl::unexpected(bad_telegram("STX without ETX: the capture ends too early", "capture a whole readout"));
-  }
   telegram.lead = rest.substr(0, stx);
-  telegram.block = rest.substr(stx + 1, etx - stx - 1);
   telegram.check = Check::bcc;
+  rest.remove_prefix(stx + 1);
+  const std::size_t etx = rest.find(kEtx);
+  if (etx != std::string_view::npos) {
+    telegram.block = rest.substr(0, etx);
+    return telegram;
+  }
+  // Captures made with a terminal program often lack ETX and BCC.
+  const auto mark = closing_mark(rest);
+  if (!mark) return tl::unexpected(bad_telegram("neither ETX nor a closing `!` behind STX", "capture a whole readout"));
+  telegram.block = rest.substr(0, end_of_closing_line(rest, *mark));
   return telegram;
 }
 

@@ -75,6 +75,12 @@ TEST(Flip2, ChangesTwoBitsAndMayCheatTheBcc) {
   EXPECT_LT(cheats, 250);
 }
 
+TEST(Flip2, NeverUndoesItself) {
+  const DataMessage one{.bytes = "A", .checked_from = 0, .block_begin = 0, .block_end = 1, .check = Check::none};
+  each_seed(LineFault::flip2, one, ByteForm::seven,
+            [&](const Damage& result) { EXPECT_EQ(differing_bits(result.bytes, one.bytes), 2U); });
+}
+
 TEST(Digit, ChangesOneDigitOfAValueAndKeepsTheBcc) {
   each_seed(LineFault::digit, page(), ByteForm::seven, [&](const Damage& result) {
     ASSERT_EQ(result.bytes.size(), page().bytes.size());

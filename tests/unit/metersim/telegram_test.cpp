@@ -112,6 +112,9 @@ TEST(ParseTelegram, Forms) {
       {"\r\n/ABC5x\r\n?\x02"
        "A(1)!\r\n\x03\x20rest",
        "/ABC5x", "?", "A(1)!\r\n", Check::bcc},
+      {"/ABC5x\r\n\x02"
+       "A(1)\r\n!\r\n",
+       "/ABC5x", "", "A(1)\r\n!\r\n", Check::bcc},
       {"/ABC5x\r\n\r\nA(1)\r\n!\r\n", "/ABC5x", "", "\r\nA(1)\r\n!\r\n", Check::none},
       {"/ABC5x\r\nA(a!b)\r\n!\r\n/ABC5x\r\nB(2)\r\n!\r\n", "/ABC5x", "", "A(a!b)\r\n!\r\n", Check::none},
       {"/ABC5x\n\nA(1)\n!1a2F\n", "/ABC5x", "", "\nA(1)\n!\r\n", Check::crc16},
@@ -154,6 +157,12 @@ TEST(RegistersTest, StepsKeepTheFormat) {
   EXPECT_EQ(value(bank.render(868, 0s, moment()), "1.8.0"), "00133.016");
   EXPECT_EQ(value(bank.render(868, 0s, moment()), "1.8.1"), "00132.149");
   EXPECT_EQ(bank.render(868, 0s, moment()).block.size(), first.block.size());
+}
+
+TEST(RegistersTest, BinaryFractionsLoseNothing) {
+  const auto bank = registers("1.8.0(00.00*kWh)!", {{"1.8.0", 0.29, Counter::Per::readout}});
+  EXPECT_EQ(value(bank.render(2, 0s, moment()), "1.8.0"), "00.29");
+  EXPECT_EQ(value(bank.render(101, 0s, moment()), "1.8.0"), "29.00");
 }
 
 TEST(RegistersTest, EveryReadoutHasItsOwnValue) {

@@ -129,6 +129,14 @@ TEST(ResamplerTest, ASlowReceiverSeesFewerOtherCharacters) {
   }
 }
 
+TEST(ResamplerTest, ACharacterShorterThanAStartBitIsNotSeen) {
+  Resampler resampler(7);
+  std::string out;
+  resampler.feed('x', 9600, 300, out);
+  resampler.idle(300, out);
+  EXPECT_EQ(out, "");
+}
+
 TEST(ResamplerTest, RecoversWhenTheSpeedsAgreeAgain) {
   Resampler resampler(7);
   std::string out;
