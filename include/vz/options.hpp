@@ -32,7 +32,8 @@ struct OptionSpec {
   std::string_view choices = {};           ///< "off|end": the only texts allowed, in any letter case; empty: any
   std::string_view aliases = {};           ///< deprecated names that mean the same, "a|b"
   bool secret = false;                     ///< never shown above debug level
-  /// Further check of a value of the right type and range: empty, or what is wrong with it and what would be right.
+  /// Further check of a value of the right type and range: empty, or what is wrong with it and what would be right, as
+  /// it goes on after "NAME is VALUE: ".
   std::string (*check)(const OptionValue&) = nullptr;
 };
 

@@ -37,11 +37,12 @@ std::vector<std::string_view> names(std::span<const T* const> entries) {
   return out;
 }
 
-/// "; did you mean "sml"? Known are d0, sml and s0".
+/// "; did you mean "sml"? Known are d0, sml and s0", or only the second half.
 std::string advice(std::string_view typed, std::span<const std::string_view> known) {
   const std::string_view meant = closest(typed, known);
-  const std::string question = meant.empty() ? std::string{} : fmt::format("; did you mean {}?", shown(meant));
-  return fmt::format("{} Known are {}", question.empty() ? ";" : question, join(known, ", ", " and "));
+  const std::string list = join(known, ", ", " and ");
+  return meant.empty() ? fmt::format("; known are {}", list)
+                       : fmt::format("; did you mean {}? Known are {}", shown(meant), list);
 }
 
 /// What keeps a text from being (the beginning of) a uuid; empty if nothing does. `masked` keeps the write key secret.
@@ -94,7 +95,7 @@ void MeterReader::read(const Node& meters, std::vector<MeterSettings>& out) {
 void MeterReader::meter(const Node& node, std::vector<MeterSettings>& out) {
   MeterSettings meter;
   meter.number = next_meter_++;
-  if (node.mark->damaged) return;
+  if (node.mark->damaged || problems_.full_of_errors()) return;
   if (!node.value->is_object()) {
     problems_.error(
         node.position(),
@@ -210,7 +211,7 @@ void MeterReader::channels(const Node& node, MeterSettings& meter, bool known) {
 void MeterReader::channel(const Node& node, MeterSettings& meter) {
   ChannelSettings channel;
   channel.number = next_channel_++;
-  if (node.mark->damaged) return;
+  if (node.mark->damaged || problems_.full_of_errors()) return;
   if (!node.value->is_object()) {
     problems_.error(node.position(), fmt::format("found {} where a channel was expected: an object {{ \"uuid\": ... }}",
                                                  described(*node.value)));
@@ -252,11 +253,13 @@ std::string MeterReader::uuid(const Node& node) {
   if (!defect.empty()) {
     problems_.error(given->position(), defect);
   } else if (uuid.size() != kUuidLength) {
+    const std::string what =
+        uuid.empty() ? "the uuid is empty" : fmt::format("the uuid {} has {}", masked(uuid), uuid.size());
     problems_.warning(
         given->position(),
-        fmt::format("the uuid {} has {} characters, a real one has {}: a middleware does not know it and will refuse "
-                    "the readings; it does no harm where nothing is sent (api null)",
-                    masked(uuid), uuid.size(), kUuidLength));
+        fmt::format("{}, a real one has {} characters: a middleware does not know it and will refuse the readings; it "
+                    "does no harm where nothing is sent (api null)",
+                    what, kUuidLength));
   }
   return uuid;
 }
@@ -293,7 +296,8 @@ const SinkType* MeterReader::sink(const Node& node, std::string& api) {
   const SinkType* fallback = by_name(registry_.sinks, kDefaultApi);
   if (!given || given->mark->damaged || given->value->is_null()) return fallback;
   if (!given->value->is_string() || given->value->get_ref<const std::string&>().empty()) {
-    problems_.warning(given->position(), fmt::format("api is {}; using {}; known are {}", described(*given->value),
+    problems_.warning(given->position(), fmt::format("api is {}; using {}; known are {}",
+                                                     given->value->is_string() ? "empty" : described(*given->value),
                                                      kDefaultApi, join(names(registry_.sinks), ", ", " and ")));
     return fallback;
   }
@@ -330,9 +334,8 @@ void MeterReader::note_twin(const Node& node, const MeterSettings& meter, const 
       seen_.try_emplace(fmt::format("{} {}", channel.sink->name, lower(channel.uuid)), node.path);
   const auto given = node.find("uuid");
   if (is_new || !given) return;
-  problems_.warning(
-      given->position(),
-      fmt::format("the same uuid as {}: the readings of both go into one channel there", earlier->second));
+  problems_.warning(given->position(),
+                    fmt::format("the same uuid as {}: the readings of both go into the same channel", earlier->second));
 }
 
 }  // namespace vz::config

@@ -24,6 +24,8 @@ class Problems {
     add({Problem::Severity::warning, std::move(position), std::move(text)});
   }
   [[nodiscard]] bool has_errors() const { return errors_ > 0; }
+  /// True if no further error would be kept: there is no point in looking for more.
+  [[nodiscard]] bool full_of_errors() const { return errors_ >= kMaxKept; }
   /// Asked before the text of a warning is made: false if it would not be kept; then it is counted here.
   [[nodiscard]] bool room_for_warning();
 

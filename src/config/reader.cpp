@@ -142,7 +142,7 @@ class Parser {
   void escape(std::string& out);
   bool hex4(unsigned& code);
   void number(Value& out, Mark& mark);
-  void word(Value& out);
+  void word(Value& out, Mark& mark);
   [[nodiscard]] std::size_t word_end(std::string_view stop) const;
 
   std::string_view text_;
@@ -311,7 +311,7 @@ bool Parser::value(Value& out, Mark& mark) {
   } else if (is_digit(c) || c == '-' || c == '+' || c == '.') {
     number(out, mark);
   } else if (is_letter(c) || (c == '/' && !rest().starts_with("//"))) {
-    word(out);
+    word(out, mark);
   } else if (c == ',' || c == '}' || c == ']') {
     return give_up(mark.value, fmt::format("found {} where a value was expected", found()));
   } else {
@@ -577,7 +577,7 @@ void Parser::number(Value& out, Mark& mark) {
   step_to(stop);
 }
 
-void Parser::word(Value& out) {
+void Parser::word(Value& out, Mark& mark) {
   const Place begin = here();
   std::string_view token = text_.substr(at_, word_end(",}]\"'") - at_);
   const std::size_t note = std::min(token.find("//"), token.find("/*"));
@@ -597,9 +597,13 @@ void Parser::word(Value& out) {
                                   [&](std::string_view known) { return same_ignoring_case(token, known); });
     const bool half_quoted = peek() == '"' || peek() == '\'';
     if (half_quoted) step();
-    error(begin, half_quoted ? fmt::format("an opening quote is missing before {}", shown(token, kMaxShown))
-                             : fmt::format("the text {} must stand in quotes{}", shown(token, kMaxShown),
-                                           flag ? "; a switch is true or false" : ""));
+    if (flag) {
+      mark.damaged = true;
+      error(begin, fmt::format("found {}: a switch is true or false, and a text stands in quotes", shown(token)));
+    } else {
+      error(begin, half_quoted ? fmt::format("an opening quote is missing before {}", shown(token, kMaxShown))
+                               : fmt::format("the text {} must stand in quotes", shown(token, kMaxShown)));
+    }
     out = std::string{token};
   }
 }

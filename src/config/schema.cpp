@@ -123,16 +123,17 @@ Value closed_object(Value known, Value must) {
   return out;
 }
 
-/// The rule for objects whose member `selector` says `name`. All common names are repeated because draft-07 closes an
-/// object only over the names in the same place.
+/// The rule for objects whose member `selector` says `name`, by default or in so many words. All common names are
+/// repeated because draft-07 closes an object only over the names in the same place.
 Value rule(std::string_view selector, std::string_view name, Value common, std::span<const OptionSpec> special) {
   const std::string_view names[] = {name};
+  Value condition = {{"properties", {{selector, {{"pattern", any_case(names)}}}}}};
+  if (common[std::string{selector}].value("default", "") != name) condition["required"] = {selector};
   for (auto& member : common.items()) member.value() = true;
   const Value own = properties(special);
   for (const auto& [key, value] : own.items())
     if (!common.contains(key)) common[key] = value;
-  return {{"if", {{"properties", {{selector, {{"pattern", any_case(names)}}}}}}},
-          {"then", closed_object(std::move(common), required(special))}};
+  return {{"if", std::move(condition)}, {"then", closed_object(std::move(common), required(special))}};
 }
 
 template <typename T>

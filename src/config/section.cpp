@@ -92,7 +92,7 @@ std::string correction(const OptionSpec& spec, const Value& value) {
       break;
     }
     case OptionType::string:
-      if (value.is_primitive() && !value.is_null() && !spec.secret) right = '"' + plain_text(value) + '"';
+      if (!spec.choices.empty()) return fmt::format("; allowed are {}", join(split(spec.choices, '|'), ", ", " and "));
       break;
   }
   return right.empty() ? right : fmt::format("; write \"{}\": {}", spec.name, right);
@@ -162,7 +162,9 @@ Conversion convert(const OptionSpec& spec, const Value& value) {
   if (out.defect.empty() && spec.check != nullptr) {
     const std::string wrong = spec.check(out.value);
     if (!wrong.empty())
-      out.defect = fmt::format("{} {} {}", spec.name, spec.secret ? "is not right:" : shown(plain_text(value)), wrong);
+      out.defect = spec.secret ? fmt::format("{}: {}", spec.name, wrong)
+                               : fmt::format("{} is {}: {}", spec.name,
+                                             value.is_string() ? shown(plain_text(value)) : plain_text(value), wrong);
   }
   return out;
 }
@@ -180,6 +182,12 @@ std::optional<Node> find_given(const Node& section, const OptionSpec& spec, Prob
     if (!given) given = old;
   }
   return given;
+}
+
+/// What counts instead of an ignored value.
+std::string fallback_text(const OptionSpec& spec) {
+  const bool nothing = spec.default_text.empty() || spec.default_text == "\"\"";
+  return nothing ? std::string{} : fmt::format("; until then {} is used", spec.default_text);
 }
 
 bool read_option(const Node& section, const OptionSpec& spec, const TableUse& use, Options& out, Problems& problems) {
@@ -203,8 +211,7 @@ bool read_option(const Node& section, const OptionSpec& spec, const TableUse& us
   }
   if (on_defect == OnDefect::ignore)
     problems.warning(given->position(),
-                     fmt::format("{}: {}{}", ignoring(*given, spec.name), conversion.defect,
-                                 spec.default_text.empty() ? "" : fmt::format("; {} is used", spec.default_text)));
+                     fmt::format("{}: {}{}", ignoring(*given, spec.name), conversion.defect, fallback_text(spec)));
   else if (conversion.wrong_type)
     report(on_defect, given->position(), fmt::format("Invalid type for {}: {}", spec.name, conversion.defect),
            problems);

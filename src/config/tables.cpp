@@ -13,7 +13,7 @@ namespace {
 
 std::string check_keepalive(const OptionValue& value) {
   const auto seconds = std::get<std::int64_t>(value);
-  return seconds > 0 && seconds < 5 ? "is too short; allowed is 0 (off) or at least 5" : std::string{};
+  return seconds > 0 && seconds < 5 ? "too short; allowed is 0 (off) or at least 5" : std::string{};
 }
 
 constexpr OptionSpec kGeneral[] = {

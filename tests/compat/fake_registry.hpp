@@ -35,7 +35,7 @@ inline std::string check_baudrate(const OptionValue& value) {
   for (const int known :
        {50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400})
     if (std::get<std::int64_t>(value) == known) return {};
-  return "is no baud rate; usual ones are 300, 2400, 9600 and 115200";
+  return "no baud rate; usual ones are 300, 2400, 9600 and 115200";
 }
 
 inline constexpr OptionSpec kD0[] = {

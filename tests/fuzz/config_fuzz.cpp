@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Any text as a configuration file. Links vz_config and vz_core; include path tests/. Corpus: corpus/config, dictionary:
-// corpus/config.dict.
+// Any text as a configuration file. Links vz_config and vz_core; include path tests/. Corpus: corpus/config,
+// dictionary: corpus/config.dict.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -25,8 +25,8 @@ void check(const vz::Problem& problem) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto result =
-      vz::config::load({reinterpret_cast<const char*>(data), size}, vz::fake::registry());  // NOLINT(*-reinterpret-cast)
+  const auto result = vz::config::load({reinterpret_cast<const char*>(data), size},
+                                       vz::fake::registry());  // NOLINT(*-reinterpret-cast)
   bool failed = false;
   for (const auto& problem : result.problems) {
     check(problem);

@@ -72,7 +72,11 @@ TEST(Schema, HasEverySectionAndOption) {
   }
   EXPECT_EQ(meter["allOf"][0]["if"]["properties"]["protocol"]["pattern"], "^([fF][iI][lL][eE])$");
   EXPECT_EQ(meter["allOf"][0]["then"]["required"], nlohmann::json::array({"path"}));
+  EXPECT_EQ(meter["allOf"][0]["if"]["required"], nlohmann::json::array({"protocol"}));
   EXPECT_EQ(meter["properties"]["interval"]["default"], -1);
+  const auto& apis = schema["definitions"]["channel"]["allOf"];
+  EXPECT_FALSE(apis[0]["if"].contains("required")) << "volkszaehler is what counts without an api";
+  EXPECT_TRUE(apis[1]["if"].contains("required"));
   EXPECT_EQ(schema["definitions"]["local"]["properties"]["port"]["maximum"], 65535.0);
   const auto& d0 = meter["allOf"][5]["then"]["properties"];
   EXPECT_EQ(d0["parity"]["anyOf"][0]["enum"], (nlohmann::json::array({"8n1", "7n1", "7e1", "7o1"})));
