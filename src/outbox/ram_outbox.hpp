@@ -14,9 +14,9 @@ namespace vz {
 /// The outbox that lives in memory alone: nothing survives the process.
 ///
 /// Thread-safe: one lock, held for memory work only, never while the push callback runs. At most `max_readings` over
-/// all queues, about 25 bytes each, in small chunks that are given back as a backlog drains. At the limit the oldest
-/// reading of the longest queue is dropped and counted. A rejected reading is counted and forgotten. Never throws but
-/// for memory.
+/// all queues, about 25 bytes each, in small chunks that go back to the heap as a backlog drains. At the limit the
+/// oldest reading of the longest queue is dropped and counted. A rejected reading is counted and forgotten. Never
+/// throws but for memory.
 class RamOutbox final : public Outbox {
  public:
   static constexpr std::size_t kDefaultMaxReadings = 300'000;

@@ -2,6 +2,7 @@
 #include "runtime/uploader.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -94,7 +95,7 @@ void Uploader::add(QueueId queue, std::unique_ptr<Sink> sink, std::string sectio
                        .doubted = {}});
 }
 
-void Uploader::run(std::stop_token stop) {
+void Uploader::run(const std::stop_token& stop) {
   const std::stop_callback wake_up(stop, [this] { http_.wake(); });
   while (!stop.stop_requested()) step();
   halt();

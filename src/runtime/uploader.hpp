@@ -81,7 +81,7 @@ class Uploader {
 
   /// The thread's body: step() until a stop is requested, then halt(). A stop takes no longer than
   /// HttpClient::abort_all.
-  void run(std::stop_token stop);
+  void run(const std::stop_token& stop);
 
   /// One turn: starts what can be started, waits for what happens next (HttpClient::wait), handles what ended. False if
   /// there was nothing under way and nothing to wait for but notify().

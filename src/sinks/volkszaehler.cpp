@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The api `volkszaehler`: readings as `[ [ ms, value ], ... ]` to a Volkszähler middleware, and what its replies mean.
+#include <algorithm>
+#include <chrono>
 #include <limits>
 
 #include "core/number_text.hpp"
