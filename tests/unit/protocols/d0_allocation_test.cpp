@@ -6,6 +6,10 @@
 namespace vz::test {
 namespace {
 
+Bytes golden_input(const char* name) {
+  return read_bytes(fmt::format("{}/tests/golden/d0/{}/input.bin", VZ_SOURCE_DIR, name));
+}
+
 void expect_no_allocation(const Bytes& telegram, const d0::D0Settings& settings, std::size_t piece) {
   if (!AllocationCounter::counting()) GTEST_SKIP() << "allocations are not counted under a sanitizer";
   d0::D0Session session{settings};
@@ -36,18 +40,18 @@ void expect_no_allocation(const Bytes& telegram, const d0::D0Settings& settings,
 }
 
 TEST(D0Allocation, NoneForAReadoutWithBcc) {
-  const auto telegram = read_bytes(std::string{VZ_SOURCE_DIR} + "/tests/golden/d0/mt372/input.bin");
+  const auto telegram = golden_input("mt372");
   for (const std::size_t piece : {std::size_t{1}, std::size_t{37}, std::size_t{4096}})
     expect_no_allocation(telegram, listening("7e1"), piece);
 }
 
 TEST(D0Allocation, NoneForAPushedTelegramAndItsCounterGate) {
-  const auto telegram = read_bytes(std::string{VZ_SOURCE_DIR} + "/tests/golden/d0/push_mode_d/input.bin");
+  const auto telegram = golden_input("push_mode_d");
   expect_no_allocation(telegram, listening("7e1"), 16);
 }
 
 TEST(D0Allocation, NoneForP1) {
-  const auto telegram = read_bytes(std::string{VZ_SOURCE_DIR} + "/tests/golden/d0/p1_gas/input.bin");
+  const auto telegram = golden_input("p1_gas");
   expect_no_allocation(telegram, listening("8n1"), 64);
 }
 
