@@ -13,7 +13,7 @@ namespace vz::config {
 /// Members keep the order of the file: it numbers meters and channels.
 using Value = nlohmann::ordered_json;
 
-inline constexpr std::size_t kMaxFile = 1024 * 1024;  ///< bytes of a configuration file
+inline constexpr std::size_t kMaxFile = std::size_t{1024} * 1024;  ///< bytes of a configuration file
 inline constexpr unsigned kMaxDepth = 32;             ///< objects and arrays inside each other
 
 /// A place in the file, from 1; the column in bytes.

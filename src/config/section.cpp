@@ -77,7 +77,8 @@ std::string correction(const OptionSpec& spec, const Value& value) {
     case OptionType::boolean:
       if (text != nullptr && (same_ignoring_case(*text, "true") || same_ignoring_case(*text, "false")))
         right = lower(*text);
-      if (value.is_number_integer() && (value == 0 || value == 1)) right = value == 1 ? "true" : "false";
+      if (value == Value(0)) right = "false";
+      if (value == Value(1)) right = "true";
       break;
     case OptionType::integer:
     case OptionType::real: {
