@@ -18,17 +18,18 @@ constexpr std::array<std::int64_t, 20> kSpeeds = {50,   75,   110,  134,   150, 
 
 std::optional<TcpPeer> parse_peer(std::string_view text) {
   TcpPeer peer;
-  std::size_t colon = text.rfind(':');
+  if (text.find('/') != std::string_view::npos) return std::nullopt;
   if (text.starts_with('[')) {
     const auto close = text.find(']');
-    if (close == std::string_view::npos || close + 1 != colon) return std::nullopt;
+    if (close == std::string_view::npos || close + 1 >= text.size() || text[close + 1] != ':') return std::nullopt;
     peer.host = text.substr(1, close - 1);
+    peer.port = text.substr(close + 2);
   } else {
-    if (colon == std::string_view::npos || text.find(':') != colon) return std::nullopt;
+    const std::size_t colon = text.find(':');
     peer.host = text.substr(0, colon);
+    if (colon != std::string_view::npos) peer.port = text.substr(colon + 1, text.find(':', colon + 1) - colon - 1);
   }
-  peer.port = text.substr(colon + 1);
-  if (peer.host.empty() || peer.port.empty() || peer.port.find('/') != std::string::npos) return std::nullopt;
+  if (peer.host.empty()) return std::nullopt;
   return peer;
 }
 
@@ -36,21 +37,25 @@ std::optional<Endpoint> endpoint_option(const Options& options, ProblemSink& pro
   const std::string& host = options.string("host");
   const std::string& device = options.string("device");
   if (!host.empty()) {
+    constexpr const char* kExpected = "expected name:port, like \"192.168.1.5:7331\" or \"[fd00::5]:7331\"";
     auto peer = parse_peer(host);
     if (!peer) {
-      problems.error("host", fmt::format("\"{}\" does not say where to connect; expected name:port (\"192.168.1.5:7331\", "
-                                         "\"[fd00::5]:7331\"), without http://",
-                                         host));
+      problems.error("host", fmt::format("host \"{}\" does not say where to connect; {}, without http://", host, kExpected));
       return std::nullopt;
     }
-    if (!device.empty()) problems.warning("device", "is not used, because host is given as well");
+    // the old daemon took these and failed to connect, while its other meters ran
+    if (peer->port.empty())
+      problems.warning("host", fmt::format("host \"{}\" has no port, so that no connection is possible; {}", host, kExpected));
+    if (!host.starts_with('[') && std::count(host.begin(), host.end(), ':') > 1)
+      problems.warning("host", fmt::format("host \"{}\" has more than one colon; {}", host, kExpected));
+    if (!device.empty()) problems.warning("device", "device is not used, because host is given as well");
     return Endpoint{std::move(*peer)};
   }
   if (!device.empty()) return Endpoint{SerialPort{device}};
   const bool named = options.given("host") || options.given("device");
   problems.error(options.given("device") ? "device" : "host",
-                 named ? "is empty; expected a serial port, like \"device\": \"/dev/ttyUSB0\", or a TCP peer, like \"host\": \"name:port\""
-                       : "Missing device or host: expected \"device\": \"/dev/ttyUSB0\" or \"host\": \"name:port\"");
+                 named ? "device and host are empty; expected \"device\": \"/dev/ttyUSB0\" or \"host\": \"name:port\""
+                       : "Missing device or host; expected \"device\": \"/dev/ttyUSB0\" or \"host\": \"name:port\"");
   return std::nullopt;
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 /// The old daemon took any text as hexadecimal; so does this one, but it says what is odd.
 void check_hex_option(const char* name, const Options& options, ProblemSink& problems) {
-  if (auto odd = hex_problem(options.string(name)); !odd.empty()) problems.warning(name, std::move(odd));
+  if (auto odd = hex_problem(options.string(name)); !odd.empty()) problems.warning(name, fmt::format("{} {}", name, odd));
 }
 
 constexpr OptionSpec kOptions[] = {
@@ -57,6 +57,7 @@ std::unique_ptr<MeterSource> make(const Options& options, ProblemSink& problems)
   const auto& ack = options.string("ackseq");
   if (equal_ignoring_case(ack, "auto")) {
     settings.acknowledge = d0::D0Settings::Acknowledge::automatic;
+    if (ack != "auto") problems.warning("ackseq", fmt::format("ackseq \"{}\" is taken as \"auto\"", ack));
   } else if (!ack.empty()) {
     settings.acknowledge = d0::D0Settings::Acknowledge::fixed;
     settings.ack_sequence = parse_hex(ack);
@@ -69,10 +70,10 @@ std::unique_ptr<MeterSource> make(const Options& options, ProblemSink& problems)
   settings.change_delay = std::chrono::milliseconds{std::clamp<std::int64_t>(options.integer("baudrate_change_delay"), 0, 60'000)};
   settings.checksum = checksum_mode(options.string("checksum"));
   if (options.integer("read_timeout") < 1)
-    problems.warning("read_timeout", "is less than one second; one second is used");
-  if (options.integer("baudrate_change_delay") < 0) problems.warning("baudrate_change_delay", "is negative; 0 is used");
+    problems.warning("read_timeout", "read_timeout is less than one second; one second is used");
+  if (options.integer("baudrate_change_delay") < 0) problems.warning("baudrate_change_delay", "baudrate_change_delay is negative; 0 is used");
   if (options.has("baudrate_read") && ack.empty() && settings.pull_sequence.empty())
-    problems.warning("baudrate_read", "has no effect, because a meter that sends by itself never changes its speed");
+    problems.warning("baudrate_read", "baudrate_read has no effect, because a meter that sends by itself never changes its speed");
   if (!endpoint) return nullptr;
   settings.paced_line = std::holds_alternative<SerialPort>(*endpoint);
   auto source = std::make_unique<MeterSource>();
