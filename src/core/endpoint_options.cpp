@@ -44,9 +44,10 @@ std::optional<Endpoint> endpoint_option(const Options& options, ProblemSink& pro
       return std::nullopt;
     }
     // the old daemon took these and failed to connect, while its other meters ran
-    if (peer->port.empty())
+    const bool colons = !host.starts_with('[') && std::count(host.begin(), host.end(), ':') > 1;
+    if (peer->port.empty() && !colons)
       problems.warning("host", fmt::format("host \"{}\" has no port, so that no connection is possible; {}", host, kExpected));
-    if (!host.starts_with('[') && std::count(host.begin(), host.end(), ':') > 1)
+    if (colons)
       problems.warning("host", fmt::format("host \"{}\" has more than one colon; {}", host, kExpected));
     if (!device.empty()) problems.warning("device", "device is not used, because host is given as well");
     return Endpoint{std::move(*peer)};
