@@ -12,6 +12,9 @@ if(VZ_SANITIZE)
     target_compile_options(vz_flags INTERFACE -fno-sanitize-recover=undefined)
   endif()
 endif()
+if(VZ_FUZZ)
+  target_compile_options(vz_flags INTERFACE -fsanitize=fuzzer-no-link)  # coverage of our own code
+endif()
 target_include_directories(vz_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src
                                               ${CMAKE_BINARY_DIR}/generated)
 

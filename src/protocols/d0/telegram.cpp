@@ -13,7 +13,6 @@ constexpr std::size_t kMaxAddress = 64;
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
-constexpr bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
 /// What a character means to the readers below, so that a run of ordinary ones is one tight loop.
 enum Class : std::uint8_t { kOrdinary, kOpen, kClose, kStar, kControl };
