@@ -61,7 +61,7 @@ void Simulator::apply() {
   if (out_.send) {
     // Whoever has not fetched a whole period's telegram by now does not listen.
     if (setup_.pace == Pace::real && pushes(meter_.settings().mode) && port_.discard_unread())
-      report("unheard", clock_.now());
+      report("unheard", clock_.now(), {{"n", meter_.readouts() - 1}});
     sender_.begin(std::move(*out_.send));
     out_.send.reset();
     said_mismatch_ = false;
