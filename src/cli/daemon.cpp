@@ -5,6 +5,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
@@ -83,13 +85,25 @@ void Daemon::make_meter(const MeterSettings& meter) {
 /// The first try when nobody supervises: a missing device ends the program, as it always did, unless the meter may be
 /// skipped. False: end with status 1.
 bool Daemon::open_meters(Signals& signals) {
-  (void)signals;
   std::size_t opened = 0;
+  Wake wake;
+  // A connection may take its time; a signal breaks it off, and the main loop, which comes next, takes the signal.
+  const std::jthread watch([&](std::stop_token stop) {
+    Wake ended;
+    ended.follow(std::move(stop));
+    std::array<pollfd, 2> wanted{{{signals.fd(), POLLIN, 0}, {ended.fd(), POLLIN, 0}}};
+    while (::poll(wanted.data(), wanted.size(), -1) < 0 && errno == EINTR) {
+    }
+    if (wanted[0].revents != 0) wake.wake();
+  });
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    Wake wake;
     auto& worker = *workers_[i];
     const auto result = worker.open_once(clock_.now().mono + kFirstOpen, wake);
     if (result) {
+      ++opened;
+      continue;
+    }
+    if (result.error().code == ECANCELED) {
       ++opened;
       continue;
     }
