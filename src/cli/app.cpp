@@ -12,6 +12,7 @@
 #include "cli/version.hpp"
 #include "config/config.hpp"
 #include "platform/daemonize.hpp"
+#include "platform/signals.hpp"
 
 namespace vz::cli {
 namespace {
@@ -71,6 +72,7 @@ int run(int argc, char** argv) {
   const Arguments arguments = parse(argc, argv, std::cout, std::cerr);
   if (arguments.exit_status) return *arguments.exit_status;
 
+  end_on_signals();
   const auto environment = ServiceEnvironment::from_process();
   const SystemClock clock;
   DaemonLog log(clock, environment.managed() ? Console::errors : Console::split);

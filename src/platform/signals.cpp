@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 
 #include "platform/wait.hpp"
 
@@ -32,6 +33,12 @@ std::optional<int> Signals::take() {
   } while (count < 0 && errno == EINTR);
   if (count != static_cast<ssize_t>(sizeof info)) return std::nullopt;
   return static_cast<int>(info.ssi_signo);
+}
+
+void end_on_signals() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, [](int) { ::_exit(EXIT_SUCCESS); });
+  // not SIG_IGN: what is ignored never reaches a signalfd
+  std::signal(SIGUSR1, [](int) {});
 }
 
 void restore_signals_in_child() {

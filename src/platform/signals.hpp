@@ -25,6 +25,10 @@ class Signals final {
   platform::Fd fd_;
 };
 
+/// For the time before Signals::open(): SIGINT, SIGTERM and SIGHUP end the process at once with status 0, as they do later,
+/// and SIGUSR1 does nothing. Whoever sends one while the configuration is read gets what was promised.
+void end_on_signals();
+
 /// Gives a child process the usual signals again (none blocked, SIGPIPE kills). Between fork and exec;
 /// async-signal-safe.
 void restore_signals_in_child();

@@ -61,7 +61,7 @@ void expect_all_despite(const std::string& faults) {
 }
 
 TEST(Delivery, LostRepliesMakeNoDuplicates) { expect_all_despite("lost-reply:0.4"); }
-TEST(Delivery, PassingErrorsAreRetried) { expect_all_despite("e500:0.3,e400db:0.2"); }
+TEST(Delivery, PassingErrorsAreRetried) { expect_all_despite("e500:0.2,e400db:0.1"); }
 TEST(Delivery, ShortRowsAreDoubted) { expect_all_despite("short-rows:0.4"); }
 
 }  // namespace

@@ -239,7 +239,7 @@ TEST(ServiceManager, IsToldAndAMissingDeviceIsWaitedFor) {
   EXPECT_TRUE(manager.wait_for("WATCHDOG=1"));
   Sim sim(folder, "sim", {"--pty", folder / "tty", "--readouts", "2"});
   EXPECT_TRUE(middleware.wait_rows(2)) << daemon.output(Stream::err);
-  expect_same(sim.readouts(), middleware.stored(uuid(1)));
+  expect_same(sim.readouts(), middleware.stored(uuid(1)), "1.8.0", kUnpacedPty);
   daemon.send(SIGTERM);
   EXPECT_TRUE(manager.wait_for("STOPPING=1"));
   EXPECT_EQ(daemon.wait_exit(), (Exit{.status = 0, .signal = 0}));

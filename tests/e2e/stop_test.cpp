@@ -122,8 +122,12 @@ bool reach_silent_peer(Scene& scene) {
 bool reach_connecting(Scene& scene) {
   scene.peer = std::make_unique<Listener>(0);
   scene.peer->fill_up();
-  scene.run(scene.peer->endpoint(), "");
-  return scene.said("log level", Stream::err) && scene.said("Process not daemonized");
+  // The meters are opened in turn: once the first is, the second is being connected to.
+  scene.pty = std::make_unique<test::Pty>();
+  const Json channels = Json::array({channel(uuid(1), "")});
+  scene.daemon = run_daemon(
+      scene.folder, config(Json::array({pulled(scene.pty->path(), channels), pulled(scene.peer->endpoint(), channels)})));
+  return scene.said("[mtr0] Meter connection established");
 }
 
 bool reach_push(Scene& scene) {

@@ -24,16 +24,22 @@ std::string field(const Event& event, const char* name) {
   return it->is_string() ? it->get<std::string>() : it->dump();
 }
 
+/// "1-0:1.8.0 = 00132.151": the register that people look for first; empty if the telegram has none of them.
+std::string chief_value(const Json& values) {
+  for (const std::string_view wanted : {"1.8.0", "1.8.1", "6.8", "16.7.0"}) {
+    for (const auto& [address, value] : values.items()) {
+      if (reduced(address) == wanted) return address + " = " + value.get<std::string>();
+    }
+  }
+  return {};
+}
+
 std::string readout_line(const Event& event) {
   std::string line = "readout " + field(event, "n");
   if (field(event, "repeat") != "0") line += ", repeated";
-  if (const auto values = event.fields.find("values"); values != event.fields.end()) {
-    for (const auto& [address, value] : values->items()) {
-      if (reduced(address) != "1.8.0") continue;
-      line += ": " + address + " = " + value.get<std::string>();
-      break;
-    }
-  }
+  const auto values = event.fields.find("values");
+  const std::string chief = values != event.fields.end() ? chief_value(*values) : std::string{};
+  if (!chief.empty()) line += ": " + chief;
   if (field(event, "damaged") == "true") line += " (damaged)";
   return line;
 }

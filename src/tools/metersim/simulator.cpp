@@ -61,7 +61,7 @@ void Simulator::apply() {
   if (out_.send) {
     // Whoever has not fetched a whole period's telegram by now does not listen.
     if (setup_.pace == Pace::real && pushes(meter_.settings().mode) && port_.discard_unread())
-      report("unheard", clock_.now());
+      report("unheard", clock_.now(), {{"n", meter_.readouts() - 1}});
     sender_.begin(std::move(*out_.send));
     out_.send.reset();
     said_mismatch_ = false;
@@ -120,6 +120,9 @@ void Simulator::hear_character(const Character& character, Instant now) {
 
 void Simulator::speak(Instant now) {
   const bool first = sender_.nothing_sent();
+  // We may look a little late, at several bytes at once; on the line the first one was out in time.
+  const Instant first_out =
+      setup_.pace == Pace::real ? Instant{sender_.next_due(), now.wall_at(sender_.next_due())} : now;
   const std::string_view due = sender_.due(now.mono);
   std::size_t taken = due.size();
   if (setup_.pace == Pace::unlimited && setup_.baud_check == BaudCheck::off) {
@@ -130,7 +133,7 @@ void Simulator::speak(Instant now) {
     port_.write(as_peer_sees(due, now));  // a line waits for nobody: what the reader has no room for is lost
   }
   if (first) {
-    meter_.transmission_began(now, out_);
+    meter_.transmission_began(first_out, out_);
     apply();
   }
   sender_.sent(taken);

@@ -37,7 +37,7 @@ struct Telegram {
   std::string block;           ///< data lines and the closing `!` CR LF, nothing of the framing
   Check check = Check::none;   ///< how the telegram is (to be) protected
 };
-inline constexpr std::size_t kMaxTelegram = 1024 * 1024;
+inline constexpr std::size_t kMaxTelegram = 1U << 20U;  // 1 MiB
 
 /// The built-in meter: an Iskraemeco MT372 with a BCC of 0x09 over its first readout.
 Telegram mt372();
