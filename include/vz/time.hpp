@@ -28,6 +28,8 @@ class Clock {
  public:
   virtual ~Clock() = default;
   [[nodiscard]] virtual Instant now() const = 0;
+  /// False while the wall time cannot be right: readings are then held, and stamped when it is.
+  [[nodiscard]] virtual bool trusted() const { return true; }
 };
 
 }  // namespace vz

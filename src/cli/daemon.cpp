@@ -10,6 +10,8 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "cli/version.hpp"
+
 namespace vz::cli {
 namespace {
 
@@ -39,7 +41,8 @@ std::string channel_label(const ChannelSettings& channel) {
 Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, const ServiceEnvironment& environment)
     : settings_(settings),
       log_(log),
-      clock_(clock),
+      clock_(clock, WallTime{std::chrono::seconds{build_info().epoch}},
+             environment.notify_socket.empty() ? std::function<bool()>{} : clock_is_settling),
       manager_(environment),
       watchdog_(watchdog_interval(environment, ::getpid())),
       uploader_(http_, outbox_, clock_, log_, {.retry = seconds{settings.retry}, .seed = random_seed()}) {
@@ -75,7 +78,7 @@ void Daemon::make_meter(const MeterSettings& meter) {
     queues.back() = outbox_.open({sink->endpoint(), channel.uuid});
     uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel));
   }
-  MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, std::move(queues), outbox_, log_, {}, clock_.now().mono);
+  MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, std::move(queues), outbox_, log_, {}, clock_);
   workers_.push_back(std::make_unique<MeterWorker>(
       meter, std::move(*source), std::move(pipeline),
       MeterWorker::Environment{transports_, clock_, log_, random_seed()}));

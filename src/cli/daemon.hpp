@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/thread_group.hpp"
+#include "core/stamp_clock.hpp"
 #include "outbox/ram_outbox.hpp"
 #include "platform/clock.hpp"
 #include "platform/curl_http_client.hpp"
@@ -45,7 +46,7 @@ class Daemon {
 
   const Settings& settings_;
   DaemonLog& log_;
-  const Clock& clock_;
+  StampClock clock_;
   ServiceManager manager_;
   std::optional<std::chrono::microseconds> watchdog_;
   SystemTransportFactory transports_;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "platform/clock.hpp"
 
+#include <sys/timex.h>
+
+#include <ctime>
+
 namespace vz {
 
 Instant SystemClock::now() const {
@@ -15,6 +19,14 @@ Instant SystemClock::now() const {
     if (instant.mono - before <= kTogether) break;
   }
   return instant;
+}
+
+bool clock_is_settling() {
+  constexpr std::time_t kSettled = 300;
+  timespec up{};
+  if (::clock_gettime(CLOCK_BOOTTIME, &up) != 0 || up.tv_sec >= kSettled) return false;
+  timex state{};
+  return ::adjtimex(&state) >= 0 && (state.status & STA_UNSYNC) != 0;
 }
 
 }  // namespace vz

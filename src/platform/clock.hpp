@@ -11,4 +11,9 @@ class SystemClock final : public Clock {
   [[nodiscard]] Instant now() const override;
 };
 
+/// True while the machine has been up for less than five minutes and the kernel says that its clock is not synchronised:
+/// a machine without a real-time clock, which boots in the past. A machine that never synchronises counts as settled
+/// after that time.
+bool clock_is_settling();
+
 }  // namespace vz

@@ -22,14 +22,15 @@ std::optional<Aggregator> make_aggregator(const MeterSettings& meter, AggMode mo
 
 MeterPipeline::MeterPipeline(const MeterSettings& meter, bool accept_old_stamps,
                              std::vector<std::optional<QueueId>> queues, Outbox& outbox, Log& log,
-                             std::span<ReadingTap* const> taps, MonoTime started)
+                             std::span<ReadingTap* const> taps, const Clock& clock)
     : meter_(meter),
       section_(fmt::format("mtr{}", meter.number)),
       accept_old_stamps_(accept_old_stamps),
       outbox_(outbox),
       log_(log),
       taps_(taps),
-      window_end_(started + std::chrono::seconds{std::max(meter.aggtime, 0)}) {
+      clock_(clock),
+      window_end_(clock.now().mono + std::chrono::seconds{std::max(meter.aggtime, 0)}) {
   channels_.reserve(meter.channels.size());
   for (std::size_t i = 0; i < meter.channels.size(); ++i) {
     const auto& settings = meter.channels[i];
@@ -42,7 +43,8 @@ MeterPipeline::MeterPipeline(const MeterSettings& meter, bool accept_old_stamps,
   }
 }
 
-void MeterPipeline::deliver(std::span<const Reading> telegram, Instant) {
+void MeterPipeline::deliver(std::span<const Reading> telegram, Instant now) {
+  look_at_clock(now);
   if (log_.enabled(kListing)) {
     log_.print(kListing, section_, "Got {} new readings from meter:", telegram.size());
     for (const auto& reading : telegram)
@@ -58,7 +60,7 @@ void MeterPipeline::route(Channel& channel, std::span<const Reading> telegram) {
   for (const std::size_t index : matches_) {
     const Reading& reading = telegram[index];
     if (!std::isfinite(reading.value)) continue;
-    if (reading.stamp < kOldest && !accept_old_stamps_) {
+    if (reading.stamp < kOldest && !accept_old_stamps_ && trusted_) {
       refuse_old(telegram);
       continue;
     }
@@ -79,7 +81,33 @@ void MeterPipeline::refuse_old(std::span<const Reading> telegram) {
              telegram.front().stamp.time_since_epoch().count());
 }
 
+/// Notes the time of what comes; releases what was held when the clock has become right.
+void MeterPipeline::look_at_clock(Instant now) {
+  now_ = now;
+  if (trusted_ && held_.empty() && clock_.trusted()) return;
+  const bool trusted = clock_.trusted();
+  if (trusted_ && !trusted)
+    log_.write(Level::alert, section_,
+               "the clock of this machine is not set yet. Readings are kept and get their time once it is; check time "
+               "synchronisation (timedatectl) if that takes longer than a few minutes.");
+  trusted_ = trusted;
+  if (!trusted || held_.empty()) return;
+  log_.print(Level::alert, section_, "the clock is set: {} readings that waited for it are stamped and sent{}", held_.size(),
+             dropped_ > 0 ? fmt::format("; {} older ones were dropped", dropped_) : std::string{});
+  for (const auto& held : std::exchange(held_, {})) send(channels_[held.channel], {held.value, now.wall_at(held.at)});
+}
+
+void MeterPipeline::hold(Channel& channel, Point point) {
+  if (held_.size() >= kMaxHeld) {
+    held_.pop_front();
+    ++dropped_;
+  }
+  const auto index = static_cast<std::size_t>(&channel - channels_.data());
+  held_.push_back({index, point.value, now_.mono - (now_.wall - point.stamp)});
+}
+
 void MeterPipeline::end_cycle(Instant now) {
+  look_at_clock(now);
   if (meter_.aggtime > 0) {
     if (now.mono < window_end_) return;
     const auto length = std::chrono::seconds{meter_.aggtime};
@@ -110,6 +138,7 @@ void MeterPipeline::close_windows() {
 }
 
 void MeterPipeline::send(Channel& channel, Point point) {
+  if (!trusted_) return hold(channel, point);
   for (auto* tap : taps_) tap->aggregated(*channel.settings, point);
   if (!channel.queue || !channel.duplicates.pass(point)) return;
   outbox_.push(*channel.queue, channel.sequencer.next(point.stamp), point.value);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,9 +32,10 @@ class ReadingTap {
 class MeterPipeline {
  public:
   /// `queues[i]` is the outbox queue of channel i; none for a channel whose api sends nothing. All references outlive
-  /// this object. `started` anchors the aggregation windows.
+  /// this object. The aggregation windows are anchored at the time of
+  /// construction.
   MeterPipeline(const MeterSettings& meter, bool accept_old_stamps, std::vector<std::optional<QueueId>> queues,
-                Outbox& outbox, Log& log, std::span<ReadingTap* const> taps, MonoTime started);
+                Outbox& outbox, Log& log, std::span<ReadingTap* const> taps, const Clock& clock);
 
   /// The registers that the channels ask for, in canonical form; none if there are channels whose identifiers are no
   /// OBIS codes.
@@ -40,6 +43,10 @@ class MeterPipeline {
     if (!obis_only_) return std::nullopt;
     return registers_;
   }
+
+  /// While the clock is not trusted results are held (kMaxHeld of them, then the oldest goes), and stamped by their
+  /// distance on the monotonic clock once it is.
+  static constexpr std::size_t kMaxHeld = 100'000;
 
   /// Routes one telegram.
   void deliver(std::span<const Reading> telegram, Instant now);
@@ -60,7 +67,15 @@ class MeterPipeline {
     StampSequencer sequencer;
     std::optional<QueueId> queue;
   };
+  /// A result that waits for the right time.
+  struct Held {
+    std::size_t channel;
+    double value;
+    MonoTime at;
+  };
   void route(Channel& channel, std::span<const Reading> telegram);
+  void look_at_clock(Instant now);
+  void hold(Channel& channel, Point point);
   void close_windows();
   void send(Channel& channel, Point point);
   void refuse_old(std::span<const Reading> telegram);
@@ -75,6 +90,11 @@ class MeterPipeline {
   std::vector<std::size_t> matches_;
   std::vector<Obis> registers_;
   bool obis_only_ = true;
+  const Clock& clock_;
+  bool trusted_ = true;
+  Instant now_{};
+  std::deque<Held> held_;
+  std::uint64_t dropped_ = 0;
   MonoTime window_end_{};
   bool told_old_ = false;
 };

@@ -79,7 +79,7 @@ int main(int argc, char** argv) {
   ReplayFactory factory(count, stop);
   d0::D0Settings settings;
   MeterSource source{SerialPort{"replay"}, std::make_unique<d0::D0Session>(settings), {}};
-  MeterPipeline pipeline(meter, false, {std::nullopt}, outbox, log, {}, clock.now().mono);
+  MeterPipeline pipeline(meter, false, {std::nullopt}, outbox, log, {}, clock);
   MeterWorker worker(meter, std::move(source), std::move(pipeline), {factory, clock, log, 1});
   const auto from = std::chrono::steady_clock::now();
   worker.run(stop.get_token());

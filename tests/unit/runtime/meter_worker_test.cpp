@@ -16,8 +16,10 @@ using std::chrono::seconds;
 
 class FakeClock final : public Clock {
  public:
-  Instant now() const override { return {MonoTime{seconds{100}} + passed, WallTime{seconds{1'700'000'000}} + std::chrono::duration_cast<milliseconds>(passed)}; }
+  Instant now() const override { return {MonoTime{seconds{100}} + passed, WallTime{seconds{1'700'000'000}} + wrong + std::chrono::duration_cast<milliseconds>(passed)}; }
+  bool trusted() const override { return now().wall >= WallTime{seconds{1'700'000'000}}; }
   MonoDuration passed{};
+  seconds wrong{};  ///< how far the wall clock is off
 };
 
 class MemoryLog final : public Log {
@@ -34,7 +36,7 @@ class MemoryLog final : public Log {
 
 /// What happens on the line, one entry a read.
 struct Scene {
-  enum class What { bytes, closed, stop } what;
+  enum class What { bytes, closed, stop, clock_set } what;
   std::string bytes;
 };
 
@@ -63,6 +65,10 @@ class FakeTransport final : public Transport {
     if (scene.what == Scene::What::stop) {
       script_.stop->request_stop();
       return {ReadResult::Kind::woken, 0, {}};
+    }
+    if (scene.what == Scene::What::clock_set) {
+      script_.clock->wrong = seconds{0};
+      return {};
     }
     if (scene.what == Scene::What::closed)
       return {ReadResult::Kind::closed, 0, Error{.what = "hung up", .where = "/dev/ttyUSB0", .remedy = {}}};
@@ -118,7 +124,7 @@ class MeterWorkerTest : public testing::Test {
     d0::D0Settings settings;
     settings.paced_line = false;
     MeterSource source{SerialPort{"/dev/ttyUSB0"}, std::make_unique<d0::D0Session>(settings), {}};
-    MeterPipeline pipeline(meter_, false, {queue_}, outbox_, log_, {}, clock_.now().mono);
+    MeterPipeline pipeline(meter_, false, {queue_}, outbox_, log_, {}, clock_);
     MeterWorker worker(meter_, std::move(source), std::move(pipeline), {factory_, clock_, log_, 1});
     worker.run(stop_.get_token());
     status_ = worker.status();
@@ -195,6 +201,21 @@ TEST_F(MeterWorkerTest, AWindowIsAggregatedOnceAndClosesWithTheFirstReadAfterIts
   ASSERT_EQ(got.size(), 2U);
   EXPECT_EQ(got[0].value, 100.004);  // reads at 0.3 0.6 0.9 1.2
   EXPECT_EQ(got[1].value, 100.007);
+}
+
+TEST_F(MeterWorkerTest, ReadingsBeforeTheClockIsSetAreStampedWhenItIs) {
+  clock_.wrong = -seconds{1'700'000'000};  // 1970
+  script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::bytes, telegram(2)}, {Scene::What::clock_set, {}},
+                    {Scene::What::bytes, telegram(3)}, {Scene::What::stop, {}}};
+  run();
+  const auto got = queued();
+  ASSERT_EQ(got.size(), 3U);
+  const WallTime start{seconds{1'700'000'000}};
+  EXPECT_EQ(got[0].stamp, start + milliseconds{300});
+  EXPECT_EQ(got[1].stamp, start + milliseconds{600});
+  EXPECT_EQ(got[2].stamp, start + milliseconds{1200});
+  EXPECT_EQ(log_.count("clock of this machine is not set"), 1);
+  EXPECT_EQ(log_.count("2 readings that waited"), 1);
 }
 
 }  // namespace

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+
+#include "vz/time.hpp"
+
+namespace vz {
+
+/// The clock that stamps readings: the machine's, made sane.
+///
+/// After a small step back (up to kSlowdown) its wall time runs at half speed until the machine's has caught up, so that
+/// stamps keep their order and their spacing; after a larger one the new time is taken. Steps forward are taken at once.
+/// trusted() is false while the wall clock is older than the program itself, or while `settling` says that the machine
+/// has just booted and does not know the time yet: readings are then held and stamped later.
+/// Thread-safe: one short lock. Monotonic time passes through unchanged.
+class StampClock final : public Clock {
+ public:
+  static constexpr std::chrono::minutes kSlowdown{5};
+
+  struct Steps {
+    std::uint64_t slowed = 0;    ///< small steps back
+    std::uint64_t followed = 0;  ///< large steps back
+  };
+
+  /// `oldest`: no time before it can be right. `settling` is asked until it first says false; none: never settling.
+  StampClock(const Clock& machine, WallTime oldest, std::function<bool()> settling = {});
+
+  [[nodiscard]] Instant now() const override;
+  [[nodiscard]] bool trusted() const override;
+  [[nodiscard]] Steps steps() const;
+
+ private:
+  using Fine = std::chrono::sys_time<std::chrono::nanoseconds>;
+
+  const Clock& machine_;
+  const WallTime oldest_;
+  mutable std::mutex mutex_;
+  mutable std::function<bool()> settling_;
+  mutable std::optional<MonoTime> last_mono_;
+  mutable Fine last_wall_{};  ///< what was given out last
+  mutable bool slow_ = false;
+  mutable Steps steps_;
+};
+
+}  // namespace vz
