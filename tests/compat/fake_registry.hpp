@@ -20,7 +20,7 @@ class SilentSession final : public Session {
   bool pulls() const override { return true; }
   void opened(Instant, SessionOut&) override {}
   void begin(Instant, SessionOut&) override {}
-  void received(std::span<const std::byte>, Instant, MonoTime, SessionOut&) override {}
+  std::size_t received(std::span<const std::byte> bytes, Instant, MonoTime, SessionOut&) override { return bytes.size(); }
   void timer(Instant, SessionOut&) override {}
   void lost(Instant, SessionOut&) override {}
 };
