@@ -79,11 +79,11 @@ void MeterWorker::adopt(std::unique_ptr<Transport> transport) {
   last_read_ = now_.mono;
   quiet_until_ = MonoTime{};
   dump("opened");
-  if (line_lost_)
-    environment_.log.print(Level::alert, section_, "Meter connection established again: {}", text(endpoint_));
+  if (const auto trouble = line_.ended(now_.mono))
+    environment_.log.print(trouble->told ? Level::alert : Level::info, section_, "Meter connection established again: {}",
+                           text(endpoint_));
   else
     environment_.log.write(Level::info, section_, "Meter connection established");
-  line_lost_ = false;
   {
     const std::scoped_lock lock(mutex_);
     status_.connected = true;
@@ -116,14 +116,36 @@ void MeterWorker::close_line(const Error& error) {
   begin_at_.reset();
   const auto pause = backoff_.next(jitter_);
   reopen_at_ = now_.mono + pause;
-  if (!std::exchange(line_lost_, true)) {
-    trouble_since_ = now_.mono;
-    environment_.log.print(Level::alert, section_, "{}. Trying again until it is back; the other meters are not affected.",
-                           error.text());
-  }
+  tell_line_lost(error);
   const std::scoped_lock lock(mutex_);
   status_.connected = false;
   status_.last_trouble = error.text();
+}
+
+/// A plug that wobbles all day must not fill the log: Trouble says how often the beginning is told at level 0.
+void MeterWorker::tell_line_lost(const Error& error) {
+  const auto tell = line_.failed(now_.mono, "the line was lost");
+  if (tell == Trouble::Tell::summary) {
+    environment_.log.print(Level::warning, section_, "still no connection after {}, {} tries: {}",
+                           duration_text(now_.mono - line_.since()), line_.tries(), error.text());
+  } else if (tell == Trouble::Tell::news || line_.tries() == 1) {
+    environment_.log.print(tell == Trouble::Tell::news ? Level::alert : Level::info, section_,
+                           "{}. Trying again until it is back; the other meters are not affected.", error.text());
+  }
+}
+
+void MeterWorker::tell_silence(const std::string& detail) {
+  if (!silence_.active()) silent_since_ = last_read_;
+  const auto tell = silence_.failed(now_.mono, "silence");
+  if (tell == Trouble::Tell::summary) {
+    environment_.log.print(Level::warning, section_, "{}: still silent after {}: {}", text(endpoint_),
+                           duration_text(now_.mono - silent_since_), detail);
+  } else if (tell == Trouble::Tell::news || silence_.tries() == 1) {
+    environment_.log.print(tell == Trouble::Tell::news ? Level::alert : Level::info, section_,
+                           "{}: {}. Is the reading head in its place, the meter's interface unlocked, speed and parity "
+                           "right? Asking on; the next line tells when it answers.",
+                           text(endpoint_), detail);
+  }
 }
 
 void MeterWorker::run(std::stop_token stop) {
@@ -251,13 +273,7 @@ void MeterWorker::report_faults() {
   for (const auto& fault : out_.faults) {
     if (fault.kind == FaultKind::silence) {
       dump("timeout!");
-      if (!std::exchange(silent_, true)) {
-        trouble_since_ = now_.mono;
-        environment_.log.print(Level::alert, section_,
-                               "{}: {}. Is the reading head in its place, the meter's interface unlocked, speed and parity "
-                               "right? Asking on; the next line tells when it answers.",
-                               text(endpoint_), fault.detail);
-      }
+      tell_silence(fault.detail);
     } else if (const auto count = notices_[static_cast<std::size_t>(fault.kind)].happened(now_.mono)) {
       environment_.log.print(Level::warning, section_, "{}: {} ({}). {}", text(endpoint_), text(fault.kind), fault.detail,
                              *count > 0 ? fmt::format("{} more since the last such line.", *count)
@@ -271,9 +287,9 @@ void MeterWorker::report_faults() {
 
 void MeterWorker::report_telegrams() {
   backoff_.reset();
-  if (std::exchange(silent_, false))
-    environment_.log.print(Level::alert, section_, "{}: the meter answers again after {}", text(endpoint_),
-                           duration_text(now_.mono - trouble_since_));
+  if (const auto trouble = silence_.ended(now_.mono))
+    environment_.log.print(trouble->told ? Level::alert : Level::info, section_, "{}: the meter answers again after {}",
+                           text(endpoint_), duration_text(now_.mono - silent_since_));
   const std::scoped_lock lock(mutex_);
   status_.telegrams += out_.telegrams;
   status_.last_reading = now_.wall;

@@ -66,6 +66,8 @@ class MeterWorker {
   void fresh_out();
   bool perform(const Action& action);
   void report_faults();
+  void tell_line_lost(const Error& error);
+  void tell_silence(const std::string& detail);
   void report_telegrams();
   void schedule_begin();
   [[nodiscard]] MonoTime next_deadline() const;
@@ -98,10 +100,10 @@ class MeterWorker {
   TrafficDump dump_format_;
   std::string dump_text_;
 
-  bool silent_ = false;                      ///< the meter does not answer (told)
-  MonoTime trouble_since_{};
+  Trouble silence_;                          ///< the meter does not answer
+  MonoTime silent_since_{};
   std::array<Notice, kFaultKinds> notices_;
-  bool line_lost_ = false;                   ///< told
+  Trouble line_;                             ///< the line cannot be opened, or was lost
   Heartbeat heartbeat_;
   mutable std::mutex mutex_;
   MeterStatus status_;                       ///< guarded by mutex_

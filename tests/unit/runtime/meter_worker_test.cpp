@@ -170,6 +170,24 @@ TEST_F(MeterWorkerTest, OpensALostLineAgainAndTellsItOnce) {
   EXPECT_TRUE(status_.last_trouble.empty());
 }
 
+TEST_F(MeterWorkerTest, ALineThatComesAndGoesDoesNotFillTheLog) {
+  for (int i = 1; i <= 12; ++i) {
+    script_.scenes.push_back({Scene::What::bytes, telegram(i)});
+    script_.scenes.push_back({Scene::What::closed, {}});
+  }
+  script_.scenes.push_back({Scene::What::stop, {}});
+  run();
+  EXPECT_EQ(queued().size(), 12U);
+  const auto told = [&](std::string_view level, std::string_view part) {
+    return std::count_if(log_.lines.begin(), log_.lines.end(), [&](const std::string& line) {
+      return line.starts_with(level) && line.find(part) != std::string::npos;
+    });
+  };
+  EXPECT_EQ(told("0", "Trying again"), 5);
+  EXPECT_EQ(told("0", "established again"), 5);
+  EXPECT_EQ(log_.count("Trying again"), 12);  // level 5 has them all
+}
+
 TEST_F(MeterWorkerTest, AMissingDeviceIsWaitedForWithGrowingPauses) {
   script_.opens = {false, false, false, false, false, false, true};
   script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::stop, {}}};

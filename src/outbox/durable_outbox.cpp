@@ -1,0 +1,774 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "outbox/durable_outbox.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace vz {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kSection = "outbox";
+/// Of one transaction: bounds its time and the write-ahead log.
+constexpr std::size_t kMaxCommit = 8192;
+constexpr std::size_t kMaxRejections = 10'000;
+constexpr MonoDuration kShortestSettleDelay = 1s;
+constexpr MonoDuration kFirstPause = 10s;
+constexpr MonoDuration kLongestPause = 300s;
+constexpr MonoDuration kTellEvery = 1h;
+
+StoreSettings store_settings(const DurableSettings& settings) {
+  return {.path = settings.path, .max_size = settings.max_size, .on_full = settings.on_full};
+}
+
+Error no_file() {
+  return {.what = "readings wait in memory alone, there is no outbox file", .where = {}, .remedy = "set outbox.path"};
+}
+
+}  // namespace
+
+DurableOutbox::DurableOutbox(const Clock& clock, Log& log, DurableSettings settings, std::unique_ptr<StoreFiles> files)
+    : clock_(clock), log_(log), settings_(std::move(settings)), files_(std::move(files)) {}
+
+DurableOutbox::~DurableOutbox() = default;
+
+Expected<void> DurableOutbox::start() {
+  if (settings_.path.empty()) return {};
+  if (auto locked = files_->lock(settings_.path + ".lock"); !locked) return locked;
+  if (DurableStore::exists(store_settings(settings_), *files_)) {
+    if (auto opened = open_store(); !opened) {
+      files_->release();
+      return opened;
+    }
+  }
+  const std::scoped_lock lock(mutex_);
+  usable_ = true;
+  return {};
+}
+
+Expected<void> DurableOutbox::open_store() {
+  auto opened = DurableStore::open(store_settings(settings_), *files_, damage_);
+  if (!opened) return tl::unexpected(opened.error());
+  store_ = std::move(*opened);
+  damage_.clear();
+  tell_recovery();
+  std::map<std::string, std::string> states;
+  if (auto found = store_->states()) states = std::move(*found);
+  const std::scoped_lock lock(mutex_);
+  states_.merge(states);
+  stored_.clear();
+  for (StoredQueue& stored : store_->queues()) {
+    Queue* open = find(stored.name);
+    if (open == nullptr) {
+      stored_.push_back(std::move(stored));
+    } else {
+      open->stored_head = stored.head;
+    }
+  }
+  bytes_ = store_->bytes();
+  return {};
+}
+
+void DurableOutbox::tell_recovery() {
+  const auto& recovery = store_->recovery();
+  if (!recovery) return;
+  log_.print(Level::error, kSection,
+             "{}: the file was damaged ({}); it was set aside as {}, {} waiting readings were recovered from it. Look at "
+             "the disk or card: dmesg may say more",
+             settings_.path, recovery->cause, recovery->set_aside, recovery->readings);
+}
+
+// --- queues ----------------------------------------------------------------------------------------------------------
+
+DurableOutbox::Queue* DurableOutbox::find(const QueueName& name) const {
+  const auto known = std::find_if(queues_.begin(), queues_.end(), [&](const auto& q) { return q->name == name; });
+  return known == queues_.end() ? nullptr : known->get();
+}
+
+QueueId DurableOutbox::open(const QueueName& name) {
+  const std::scoped_lock lock(mutex_);
+  for (std::size_t i = 0; i < queues_.size(); ++i) {
+    if (queues_[i]->name == name) return static_cast<QueueId>(i);
+  }
+  queues_.push_back(std::make_unique<Queue>());
+  queues_.back()->name = name;
+  const auto stored =
+      std::find_if(stored_.begin(), stored_.end(), [&](const StoredQueue& s) { return s.name == name; });
+  if (stored != stored_.end()) {
+    adopt(*queues_.back(), *stored);
+    stored_.erase(stored);
+  }
+  return static_cast<QueueId>(queues_.size() - 1);
+}
+
+void DurableOutbox::adopt(Queue& queue, const StoredQueue& stored) {
+  queue.head = queue.stored_head = stored.head;
+  queue.committed = queue.repeat_to = stored.last;
+  queue.next = std::max(stored.head, stored.last) + 1;
+  for (const SequenceRange& range : stored.settled) {
+    queue.settled.add(range);
+    queue.next = std::max(queue.next, range.last + 1);
+  }
+  queue.stored_oldest = stored.oldest;
+}
+
+void DurableOutbox::push(QueueId id, WallTime stamp, double value) { add(id, stamp, value, Sent::no); }
+
+void DurableOutbox::add(QueueId id, WallTime stamp, double value, Sent sent) {
+  const MonoTime now = clock_.now().mono;
+  bool full = false;
+  bool wake = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    full = ram_tail_ >= std::max<std::size_t>(settings_.max_ram_readings, 1);
+    if (full) drop_from_ram();
+    Queue& queue = at(id);
+    if (sent == Sent::perhaps) queue.sent.add({queue.next, queue.next});
+    queue.tail.push_back({{stamp, value, queue.next++}, now});
+    ++ram_tail_;
+    wake = comes_closer();
+  }
+  if (full) tell_dropped();
+  if (on_push_) on_push_();
+  if (wake && on_work_) on_work_();
+}
+
+/// With interval 0 nothing leaves before it is on disk.
+bool DurableOutbox::hides_tail() const {
+  return settings_.commit_interval == 0ms && usable_ && !disk_fails_;
+}
+
+void DurableOutbox::peek(QueueId id, std::size_t max, std::vector<QueuedReading>& out) const {
+  bool wake = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    const Queue& queue = at(id);
+    const auto show = [&](const Entry& entry) {
+      if (max == 0 || entry.sequence <= queue.head || queue.settled.contains(entry.sequence)) return;
+      const bool repeat = entry.sequence <= queue.repeat_to || queue.sent.contains(entry.sequence);
+      out.push_back({.sequence = entry.sequence, .stamp = entry.stamp, .value = entry.value, .repeat = repeat});
+      --max;
+    };
+    for (auto entry = queue.front.begin(); entry != queue.front.end() && max > 0; ++entry) show(*entry);
+    if (queue.gap()) {
+      wake = !queue.wanted && usable_ && queue.front.size() < settings_.page_readings;
+      queue.wanted = queue.wanted || wake;
+    } else if (!hides_tail()) {
+      for (auto fresh = queue.tail.begin(); fresh != queue.tail.end() && max > 0; ++fresh) show(fresh->entry);
+    }
+  }
+  if (wake && on_work_) on_work_();
+}
+
+void DurableOutbox::mark_sent(QueueId id, std::uint64_t first_sequence, std::uint64_t last_sequence) {
+  const std::scoped_lock lock(mutex_);
+  Queue& queue = at(id);
+  queue.sent.add({std::max(first_sequence, queue.head + 1), std::min(last_sequence, queue.next - 1)});
+}
+
+void DurableOutbox::settle(QueueId id, std::uint64_t first_sequence, std::uint64_t last_sequence, Verdict verdict,
+                           std::string_view reason) {
+  if (verdict == Verdict::keep) return;
+  bool wake = false;
+  {
+    const MonoTime now = clock_.now().mono;
+    const std::scoped_lock lock(mutex_);
+    Queue& queue = at(id);
+    const SequenceRange range{first_sequence, last_sequence};
+    if (verdict == Verdict::rejected) keep_rejected(queue, range, reason);
+    const std::uint64_t count = settle_range(queue, range);
+    (verdict == Verdict::accepted ? queue.accepted : queue.rejected) += count;
+    if (queue.behind() && !settle_since_) settle_since_ = now;
+    wake = comes_closer();
+  }
+  if (wake && on_work_) on_work_();
+}
+
+void DurableOutbox::keep_rejected(const Queue& queue, SequenceRange range, std::string_view reason) {
+  if (!usable_) return;
+  const WallTime now = clock_.now().wall;
+  const auto keep = [&](const Entry& entry) {
+    if (entry.sequence < range.first || entry.sequence > range.last) return;
+    if (entry.sequence <= queue.head || queue.settled.contains(entry.sequence)) return;
+    if (rejections_.size() >= kMaxRejections) rejections_.erase(rejections_.begin());
+    rejections_.push_back({.id = 0,
+                           .queue = queue.name,
+                           .stamp = entry.stamp,
+                           .value = entry.value,
+                           .rejected_at = now,
+                           .reason = std::string{reason}});
+  };
+  for (const Entry& entry : queue.front) keep(entry);
+  for (const Fresh& fresh : queue.tail) keep(fresh.entry);
+}
+
+std::uint64_t DurableOutbox::settle_range(Queue& queue, SequenceRange range) {
+  range.first = std::max(range.first, queue.head + 1);
+  range.last = std::min(range.last, queue.next - 1);
+  const std::uint64_t count = queue.settled.add(range);
+  if (!queue.settled.ranges().empty() && queue.settled.ranges().front().first == queue.head + 1) {
+    queue.head = queue.settled.ranges().front().last;
+    queue.settled.forget_to(queue.head);
+    queue.sent.forget_to(queue.head);
+  }
+  const std::size_t before = queue.tail.size();
+  trim(queue);
+  ram_tail_ -= before - queue.tail.size();
+  return count;
+}
+
+void DurableOutbox::trim(Queue& queue) {
+  while (!queue.front.empty() && queue.front.front().sequence <= queue.head) queue.front.pop_front();
+  while (!queue.tail.empty() && (queue.tail.front().entry.sequence <= queue.head ||
+                                 queue.settled.contains(queue.tail.front().entry.sequence))) {
+    queue.tail.pop_front();
+  }
+}
+
+QueueStats DurableOutbox::stats(QueueId id) const {
+  const std::scoped_lock lock(mutex_);
+  const Queue& queue = at(id);
+  QueueStats stats{.waiting = queue.waiting(),
+                   .accepted = queue.accepted,
+                   .rejected = queue.rejected,
+                   .dropped = queue.dropped,
+                   .oldest = std::nullopt};
+  if (stats.waiting == 0) return stats;
+  if (!queue.front.empty()) {
+    stats.oldest = queue.front.front().stamp;
+  } else if (queue.gap()) {
+    stats.oldest = queue.stored_oldest;
+  } else if (!queue.tail.empty()) {
+    stats.oldest = queue.tail.front().entry.stamp;
+  }
+  return stats;
+}
+
+void DurableOutbox::on_push(std::function<void()> callback) { on_push_ = std::move(callback); }
+void DurableOutbox::on_work(std::function<void()> callback) { on_work_ = std::move(callback); }
+
+void DurableOutbox::drop_from_ram() {
+  const auto longest = std::max_element(queues_.begin(), queues_.end(), [](const auto& a, const auto& b) {
+    return a->tail.size() < b->tail.size();
+  });
+  Queue& queue = **longest;
+  const std::uint64_t sequence = queue.tail.front().entry.sequence;
+  count_dropped(queue, settle_range(queue, {sequence, sequence}));
+}
+
+void DurableOutbox::count_dropped(Queue& queue, std::uint64_t count) {
+  queue.dropped += count;
+  dropped_ += count;
+  untold_drops_ += count;
+}
+
+void DurableOutbox::tell_dropped() {
+  std::uint64_t count = 0;
+  {
+    const MonoTime now = clock_.now().mono;
+    const std::scoped_lock lock(mutex_);
+    if (untold_drops_ == 0 || (drops_told_ && now - *drops_told_ < kTellEvery)) return;
+    drops_told_ = now;
+    count = std::exchange(untold_drops_, 0);
+  }
+  log_.print(Level::error, kSection,
+             "the outbox is full: {} readings were given up for good; make room with outbox.max_size, or find out why "
+             "nothing is delivered",
+             count);
+}
+
+void DurableOutbox::put_state(const std::string& key, std::string bytes) {
+  if (bytes.size() > kMaxState) return;
+  bool wake = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto known = states_.find(key);
+    if (bytes.empty() && known == states_.end()) return;
+    if (bytes.empty()) {
+      states_.erase(known);
+    } else {
+      states_[key] = bytes;
+    }
+    dirty_states_[key] = std::move(bytes);
+    wake = comes_closer();
+  }
+  if (wake && on_work_) on_work_();
+}
+
+std::string DurableOutbox::get_state(const std::string& key) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = states_.find(key);
+  return found == states_.end() ? std::string{} : found->second;
+}
+
+// --- when ------------------------------------------------------------------------------------------------------------
+
+std::optional<MonoTime> DurableOutbox::next_work_locked() const {
+  if (!usable_) return std::nullopt;
+  MonoTime next = MonoTime::max();
+  constexpr MonoTime kNow{};
+  for (const auto& queue : queues_) {
+    if (!queue->tail.empty()) next = std::min(next, queue->tail.front().since + settings_.commit_interval);
+    if (queue->wanted) next = kNow;
+  }
+  if (settle_since_) {
+    next = std::min(next, *settle_since_ + std::max<MonoDuration>(settings_.commit_interval, kShortestSettleDelay));
+  }
+  const bool removal = std::any_of(dirty_states_.begin(), dirty_states_.end(),
+                                   [](const auto& state) { return state.second.empty(); });
+  if (!rejections_.empty() || tidy_ || removal) next = kNow;
+  if (!dirty_states_.empty() && settings_.commit_interval == 0ms) next = kNow;
+  if (next == MonoTime::max()) return std::nullopt;
+  return disk_fails_ ? std::max(next, next_try_) : next;
+}
+
+std::optional<MonoTime> DurableOutbox::next_work() {
+  const std::scoped_lock lock(mutex_);
+  planned_ = next_work_locked();
+  return planned_;
+}
+
+/// The worker sleeps longer than it may.
+bool DurableOutbox::comes_closer() {
+  const auto next = next_work_locked();
+  if (!next || (planned_ && *planned_ <= *next)) return false;
+  planned_ = next;
+  return true;
+}
+
+// --- I/O -------------------------------------------------------------------------------------------------------------
+
+bool DurableOutbox::begin_io(MonoTime deadline) {
+  std::unique_lock lock(mutex_);
+  const auto is_free = [this] { return !io_busy_; };
+  if (deadline == MonoTime::max()) {
+    io_free_.wait(lock, is_free);
+  } else if (!io_free_.wait_until(lock, deadline, is_free)) {
+    return false;
+  }
+  io_busy_ = true;
+  return true;
+}
+
+void DurableOutbox::end_io() {
+  {
+    const std::scoped_lock lock(mutex_);
+    io_busy_ = false;
+  }
+  io_free_.notify_all();
+}
+
+void DurableOutbox::tick() {
+  begin_io(MonoTime::max());
+  if (work(Force::no) && load_pages()) housekeeping();
+  end_io();
+  tell_dropped();
+}
+
+bool DurableOutbox::flush(MonoTime deadline) {
+  if (!begin_io(deadline)) return false;
+  const bool done = work(Force::readings);
+  end_io();
+  tell_dropped();
+  return done;
+}
+
+Expected<void> DurableOutbox::close(MonoTime deadline) {
+  if (!begin_io(deadline)) {
+    return tl::unexpected(Error{.what = "the disk has not answered in time; readings that wait may be lost",
+                                .where = settings_.path,
+                                .remedy = "look at the disk or card: dmesg may say more"});
+  }
+  bool done = true;
+  Error error;
+  {
+    const std::scoped_lock lock(mutex_);
+    done = !usable_;
+  }
+  if (!done) {
+    done = work(Force::all);
+    if (done && clock_.now().mono < deadline) housekeeping();
+    const std::scoped_lock lock(mutex_);
+    if (!done) error = {.what = trouble_, .where = settings_.path, .remedy = {}};
+    usable_ = false;
+    planned_.reset();
+  }
+  store_.reset();
+  files_->release();
+  end_io();
+  if (!done) return tl::unexpected(std::move(error));
+  return {};
+}
+
+/// Writes what is due. False if it could not.
+bool DurableOutbox::work(Force force) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!usable_) return false;
+    if (disk_fails_ && force == Force::no && clock_.now().mono < next_try_) return false;
+  }
+  bool more = true;
+  while (more) {
+    StoreBatch batch = collect(force, more);
+    if (!batch.empty() && !commit(std::move(batch))) return false;
+  }
+  return true;
+}
+
+bool DurableOutbox::ready_store() {
+  if (store_) return true;
+  auto opened = open_store();
+  if (opened) return true;
+  disk_failed(opened.error());
+  return false;
+}
+
+StoreBatch DurableOutbox::collect(Force force, bool& more) {
+  const std::unique_lock alone(gate_);
+  const std::scoped_lock lock(mutex_);
+  StoreBatch batch;
+  more = false;
+  collect_queues(force, batch, more);
+  batch.rejections = std::exchange(rejections_, {});
+  const bool all_states = force != Force::no || settings_.commit_interval == 0ms;
+  for (auto state = dirty_states_.begin(); !more && state != dirty_states_.end();) {
+    const bool take = all_states || state->second.empty();
+    if (take) batch.states.insert(*state);
+    state = take ? dirty_states_.erase(state) : std::next(state);
+  }
+  return batch;
+}
+
+void DurableOutbox::collect_queues(Force force, StoreBatch& batch, bool& more) {
+  const MonoTime now = clock_.now().mono;
+  std::size_t budget = kMaxCommit;
+  for (const auto& queue : queues_) {
+    if (queue->tail.empty()) continue;
+    if (force == Force::no && queue->tail.front().since + settings_.commit_interval > now) continue;
+    StoreBatch::Append add{.queue = queue->name, .first = queue->tail.front().entry.sequence, .readings = {}};
+    for (auto fresh = queue->tail.begin(); fresh != queue->tail.end() && budget > 0; ++fresh, --budget) {
+      add.readings.push_back({fresh->entry.stamp, fresh->entry.value});
+    }
+    if (add.readings.size() < queue->tail.size()) more = true;
+    if (!add.readings.empty()) batch.appends.push_back(std::move(add));
+  }
+  const MonoDuration delay = std::max<MonoDuration>(settings_.commit_interval, kShortestSettleDelay);
+  const bool settle_due = force == Force::all || (settle_since_ && *settle_since_ + delay <= now);
+  for (const auto& queue : queues_) {
+    const bool appended = std::any_of(batch.appends.begin(), batch.appends.end(),
+                                      [&](const StoreBatch::Append& add) { return add.queue == queue->name; });
+    const bool behind = queue->behind() && (settle_due || !batch.appends.empty());
+    if (appended || behind) batch.progress.push_back({queue->name, queue->head, queue->settled.ranges()});
+  }
+  if (settle_due) settle_since_.reset();
+}
+
+bool DurableOutbox::commit(StoreBatch batch) {
+  if (!ready_store()) {
+    restore(std::move(batch));
+    return false;
+  }
+  auto dropped = store_->commit(batch);
+  if (!dropped) {
+    restore(std::move(batch));
+    disk_failed(dropped.error());
+    return false;
+  }
+  disk_works();
+  committed(batch, *dropped);
+  if (on_push_ && settings_.commit_interval == 0ms) on_push_();
+  return true;
+}
+
+/// Puts back what collect() took out.
+void DurableOutbox::restore(StoreBatch batch) {
+  const std::scoped_lock lock(mutex_);
+  rejections_.insert(rejections_.begin(), std::make_move_iterator(batch.rejections.begin()),
+                     std::make_move_iterator(batch.rejections.end()));
+  dirty_states_.merge(batch.states);
+  if (!batch.progress.empty() && !settle_since_) settle_since_ = clock_.now().mono;
+}
+
+void DurableOutbox::committed(const StoreBatch& batch, const std::vector<DroppedReadings>& dropped) {
+  const MonoTime now = clock_.now().mono;
+  const std::scoped_lock lock(mutex_);
+  ++commits_;
+  bytes_ = store_->bytes();
+  for (const DroppedReadings& loss : dropped) {
+    if (Queue* queue = find(loss.queue)) count_dropped(*queue, settle_range(*queue, loss.range));
+  }
+  const auto is_refused = [&](const StoreBatch::Append& add) {
+    return std::any_of(dropped.begin(), dropped.end(), [&](const DroppedReadings& loss) {
+      return loss.queue == add.queue && loss.range.first == add.first && settings_.on_full == OnFull::drop_newest;
+    });
+  };
+  for (const StoreBatch::Append& add : batch.appends) {
+    Queue& queue = *find(add.queue);
+    const std::uint64_t last = add.first + add.readings.size() - 1;
+    if (is_refused(add)) continue;
+    while (!queue.tail.empty() && queue.tail.front().entry.sequence <= last) {
+      const Entry& entry = queue.tail.front().entry;
+      // It stays in memory, too, if nothing between it and the front is on disk alone.
+      const bool joins = queue.front_end() >= queue.committed && queue.front.size() < settings_.page_readings;
+      if (joins) queue.front.push_back(entry);
+      queue.committed = entry.sequence;
+      queue.tail.pop_front();
+      --ram_tail_;
+    }
+    queue.committed = std::max(queue.committed, last);
+    trim(queue);
+  }
+  for (const StoreBatch::Progress& progress : batch.progress) {
+    Queue& queue = *find(progress.queue);
+    queue.stored_head = std::max(queue.stored_head, progress.head);
+  }
+  if (!batch.progress.empty() && batch.appends.empty()) tidy_ = true;
+  const bool behind = std::any_of(queues_.begin(), queues_.end(), [](const auto& q) { return q->behind(); });
+  if (behind && !settle_since_) settle_since_ = now;
+}
+
+/// Reads back what peek() asked for. False if it could not.
+bool DurableOutbox::load_pages() {
+  for (std::size_t i = 0;; ++i) {
+    Queue* queue = nullptr;
+    std::uint64_t after = 0;
+    {
+      const std::scoped_lock lock(mutex_);
+      while (i < queues_.size() && !queues_[i]->wanted) ++i;
+      if (i >= queues_.size()) return true;
+      queue = queues_[i].get();
+      queue->wanted = false;
+      if (!queue->gap()) continue;
+      after = queue->front_end();
+    }
+    std::vector<DurableStore::LoadedRun> runs;
+    if (!ready_store()) return false;
+    if (auto read = store_->load(queue->name, after, settings_.page_readings, runs); !read) {
+      {
+        const std::scoped_lock lock(mutex_);
+        queue->wanted = true;
+      }
+      disk_failed(read.error());
+      return false;
+    }
+    loaded(*queue, after, runs);
+    if (on_push_) on_push_();
+  }
+}
+
+void DurableOutbox::loaded(Queue& queue, std::uint64_t after, const std::vector<DurableStore::LoadedRun>& runs) {
+  const std::scoped_lock lock(mutex_);
+  std::uint64_t expected = after + 1;
+  for (const DurableStore::LoadedRun& run : runs) {
+    // A hole is what a damaged file has lost.
+    if (run.first > expected) count_dropped(queue, settle_range(queue, {expected, run.first - 1}));
+    for (std::size_t i = 0; i < run.readings.size(); ++i) {
+      const std::uint64_t sequence = run.first + i;
+      if (sequence < expected || sequence > queue.committed) continue;
+      if (sequence > queue.head) queue.front.push_back({run.readings[i].stamp, run.readings[i].value, sequence});
+      expected = sequence + 1;
+    }
+  }
+  if (expected == after + 1) {
+    count_dropped(queue, settle_range(queue, {expected, queue.committed}));
+    queue.committed = after;
+  }
+}
+
+bool DurableOutbox::housekeeping() {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!tidy_ || !store_) return true;
+    tidy_ = false;
+  }
+  auto more = store_->tidy();
+  if (!more) {
+    disk_failed(more.error());
+    return false;
+  }
+  const std::scoped_lock lock(mutex_);
+  tidy_ = *more;
+  bytes_ = store_->bytes();
+  return true;
+}
+
+void DurableOutbox::disk_failed(const Error& error) {
+  const bool news = damage_.empty();
+  if (store_ && store_->damaged()) damage_ = error.what;
+  const bool recover_now = news && !damage_.empty();
+  store_.reset();
+  bool tell = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    tell = !disk_fails_;
+    disk_fails_ = true;
+    trouble_ = error.text();
+    pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
+    next_try_ = clock_.now().mono + (recover_now ? MonoDuration{} : pause_);
+  }
+  if (!tell || recover_now) return;
+  log_.print(Level::error, kSection, "{}; waiting readings stay in memory until it works again", error.text());
+}
+
+void DurableOutbox::disk_works() {
+  {
+    const std::scoped_lock lock(mutex_);
+    pause_ = {};
+    if (!std::exchange(disk_fails_, false)) return;
+    trouble_.clear();
+  }
+  log_.print(Level::info, kSection, "{}: waiting readings are written again", settings_.path);
+}
+
+// --- maintenance -----------------------------------------------------------------------------------------------------
+
+std::vector<OrphanQueue> DurableOutbox::orphans() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<OrphanQueue> out;
+  for (const StoredQueue& stored : stored_) {
+    if (stored.waiting() > 0) out.push_back({stored.name, stored.waiting(), stored.oldest});
+  }
+  return out;
+}
+
+Expected<void> DurableOutbox::maintenance(const std::function<Expected<void>()>& work_to_do) {
+  begin_io(MonoTime::max());
+  Expected<void> result;
+  bool usable = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    usable = usable_;
+  }
+  if (!usable) {
+    result = tl::unexpected(no_file());
+  } else if (!ready_store() || !work(Force::readings)) {
+    const std::scoped_lock lock(mutex_);
+    result = tl::unexpected(Error{.what = trouble_, .where = settings_.path, .remedy = {}});
+  } else {
+    result = work_to_do();
+    if (!result) disk_failed(result.error());
+  }
+  end_io();
+  return result;
+}
+
+/// Gives out the sequences behind all that the queue has. Its tail must be on disk.
+void DurableOutbox::reserve(Queue& queue, std::uint64_t count, std::uint64_t& first) {
+  first = queue.next;
+  queue.next += count;
+}
+
+Expected<std::uint64_t> DurableOutbox::retarget(const QueueName& from, const QueueName& to) {
+  std::uint64_t moved = 0;
+  auto done = maintenance([&]() -> Expected<void> {
+    const StoredQueue* source = store_->find(from);
+    if (source == nullptr || from == to) return {};
+    const std::uint64_t count = source->waiting();
+    std::uint64_t first = 0;
+    Queue* target = nullptr;
+    for (bool reserved = false; !reserved;) {
+      {
+        const std::scoped_lock lock(mutex_);
+        if (find(from) != nullptr) return {};
+        target = find(to);
+        reserved = target == nullptr || target->tail.empty();
+        if (reserved && target != nullptr) reserve(*target, count, first);
+      }
+      if (!reserved && !work(Force::readings)) return {};
+    }
+    if (target == nullptr) {
+      const StoredQueue* stored = store_->find(to);
+      first = stored == nullptr ? 1 : std::max(stored->head, stored->last) + 1;
+    }
+    auto result = store_->retarget(from, to, first);
+    const std::scoped_lock lock(mutex_);
+    moved = result ? *result : 0;
+    if (target != nullptr) {
+      if (moved > 0) {
+        target->committed = first + moved - 1;
+        target->sent.add({first, first + moved - 1});
+      }
+      settle_range(*target, {first + moved, first + count - 1});
+    }
+    stored_.clear();
+    for (StoredQueue& stored : store_->queues()) {
+      if (find(stored.name) == nullptr) stored_.push_back(std::move(stored));
+    }
+    if (!result) return tl::unexpected(result.error());
+    return {};
+  });
+  if (!done) return tl::unexpected(done.error());
+  if (on_push_) on_push_();
+  return moved;
+}
+
+Expected<std::vector<QueuedReading>> DurableOutbox::export_readings(const QueueName& name, std::uint64_t after,
+                                                                    std::size_t max) {
+  std::vector<QueuedReading> out;
+  auto done = maintenance([&]() -> Expected<void> {
+    const StoredQueue* stored = store_->find(name);
+    if (stored == nullptr) return {};
+    SequenceSet settled;
+    for (const SequenceRange& range : stored->settled) settled.add(range);
+    std::vector<DurableStore::LoadedRun> runs;
+    if (auto read = store_->load(name, std::max(after, stored->head), max, runs); !read) return read;
+    for (const auto& run : runs) {
+      for (std::size_t i = 0; i < run.readings.size() && out.size() < max; ++i) {
+        const std::uint64_t sequence = run.first + i;
+        if (sequence <= std::max(after, stored->head) || settled.contains(sequence)) continue;
+        out.push_back({sequence, run.readings[i].stamp, run.readings[i].value, true});
+      }
+    }
+    return {};
+  });
+  if (!done) return tl::unexpected(done.error());
+  return out;
+}
+
+Expected<std::vector<RejectedReading>> DurableOutbox::rejected(std::int64_t after_id, std::size_t max) {
+  std::vector<RejectedReading> out;
+  auto done = maintenance([&] { return store_->rejected(after_id, max, out); });
+  if (!done) return tl::unexpected(done.error());
+  return out;
+}
+
+Expected<std::uint64_t> DurableOutbox::requeue(const std::vector<std::int64_t>& ids) {
+  std::uint64_t count = 0;
+  auto done = maintenance([&]() -> Expected<void> {
+    std::vector<std::int64_t> found;
+    for (const std::int64_t id : ids) {
+      std::vector<RejectedReading> one;
+      if (auto read = store_->rejected(id - 1, 1, one); !read) return read;
+      if (one.empty() || one.front().id != id) continue;
+      add(open(one.front().queue), one.front().stamp, one.front().value, Sent::perhaps);
+      found.push_back(id);
+    }
+    // First here, then gone there: a crash in between repeats them, which is harmless.
+    if (!work(Force::readings)) return {};
+    count = found.size();
+    return store_->forget_rejected(found);
+  });
+  if (!done) return tl::unexpected(done.error());
+  return count;
+}
+
+OutboxStatus DurableOutbox::status() const {
+  const std::scoped_lock lock(mutex_);
+  OutboxStatus status{.durable = usable_ && !disk_fails_,
+                      .trouble = trouble_,
+                      .bytes = bytes_,
+                      .ram_readings = ram_tail_,
+                      .commits = commits_,
+                      .dropped = dropped_};
+  for (const auto& queue : queues_) status.ram_readings += queue->front.size();
+  return status;
+}
+
+QueueProgress DurableOutbox::progress(QueueId id) const {
+  const std::scoped_lock lock(mutex_);
+  const Queue& queue = at(id);
+  return {.settled_to = queue.head, .stored_to = queue.committed, .last = queue.next - 1};
+}
+
+}  // namespace vz

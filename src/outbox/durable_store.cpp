@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "outbox/durable_store.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace vz {
+namespace {
+
+constexpr unsigned kSequenceBits = 40;
+constexpr std::size_t kSegmentBytes = 1900;  ///< two of them fit a page
+constexpr std::size_t kSegmentReadings = 1024;
+constexpr std::uint64_t kPageSize = 4096;
+/// Of max_size, for the write-ahead log and the pages that a transaction needs before it frees any.
+constexpr std::uint64_t kReserve = 1ULL << 20U;
+constexpr std::size_t kMaxRejected = 100'000;
+constexpr std::size_t kMaxReason = 300;
+constexpr int kVersion = 1;
+
+constexpr const char* kSchema =
+    "CREATE TABLE queue(id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, channel TEXT NOT NULL,"
+    " head INTEGER NOT NULL, last INTEGER NOT NULL, settled BLOB, UNIQUE(endpoint, channel));"
+    "CREATE TABLE segment(id INTEGER PRIMARY KEY, n INTEGER NOT NULL, stamp INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE TABLE rejected(id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, channel TEXT NOT NULL,"
+    " stamp INTEGER NOT NULL, value REAL, at INTEGER NOT NULL, reason TEXT NOT NULL);"
+    "CREATE TABLE state(key TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;"
+    "PRAGMA user_version=1;";
+
+std::int64_t segment_id(std::int64_t queue, std::uint64_t sequence) {
+  return static_cast<std::int64_t>((static_cast<std::uint64_t>(queue) << kSequenceBits) | sequence);
+}
+std::uint64_t sequence_of(std::int64_t id) { return static_cast<std::uint64_t>(id) & ((1ULL << kSequenceBits) - 1); }
+
+std::int64_t ms(WallTime time) { return time.time_since_epoch().count(); }
+WallTime at_ms(std::int64_t n) { return WallTime{std::chrono::milliseconds{n}}; }
+
+/// "3-5,9-9": rare, short, and readable in any SQLite browser.
+std::string text_of(const std::vector<SequenceRange>& ranges) {
+  std::string out;
+  for (const SequenceRange& r : ranges) out += fmt::format("{}{}-{}", out.empty() ? "" : ",", r.first, r.last);
+  return out;
+}
+
+std::vector<SequenceRange> ranges_of(std::string_view text) {
+  std::vector<SequenceRange> out;
+  std::uint64_t numbers[2] = {0, 0};
+  int which = 0;
+  for (const char c : text) {
+    if (c >= '0' && c <= '9') {
+      numbers[which] = numbers[which] * 10 + static_cast<std::uint64_t>(c - '0');
+    } else if (c == '-') {
+      which = 1;
+    } else {
+      out.push_back({numbers[0], numbers[1]});
+      numbers[0] = numbers[1] = 0;
+      which = 0;
+    }
+  }
+  if (!text.empty()) out.push_back({numbers[0], numbers[1]});
+  return out;
+}
+
+std::uint64_t needed_bytes(const StoreBatch& batch) {
+  std::uint64_t bytes = 16 * kPageSize;
+  for (const auto& append : batch.appends) bytes += kPageSize + append.readings.size() * 20;
+  for (const auto& rejection : batch.rejections) bytes += 100 + std::min(rejection.reason.size(), kMaxReason);
+  for (const auto& [key, value] : batch.states) bytes += 100 + key.size() + value.size();
+  return bytes;
+}
+
+}  // namespace
+
+std::uint64_t StoredQueue::waiting() const {
+  std::uint64_t count = last > head ? last - head : 0;
+  for (const SequenceRange& r : settled) {
+    if (r.first > last) continue;
+    count -= std::min(count, std::min(r.last, last) - r.first + 1);
+  }
+  return count;
+}
+
+// --- opening ---------------------------------------------------------------------------------------------------------
+
+bool DurableStore::exists(const StoreSettings& settings, const StoreFiles& files) {
+  return files.exists(settings.path) || files.exists(settings.path + ".recovered");
+}
+
+Expected<std::unique_ptr<DurableStore>> DurableStore::open(const StoreSettings& settings, StoreFiles& files,
+                                                           const std::string& known_damage) {
+  if (auto done = finish_recovery(settings, files); !done) return tl::unexpected(done.error());
+  std::unique_ptr<DurableStore> store(new DurableStore(settings, files));
+  store->settings_.max_size = std::max(settings.max_size, kSmallestStore);
+  std::string cause = known_damage;
+  if (cause.empty()) {
+    auto connected = store->connect(settings.path);
+    if (connected) return store;
+    if (!store->damaged_) return tl::unexpected(connected.error());
+    cause = connected.error().what;
+    store->db_.reset();
+  }
+  if (auto recovered = store->recover(cause); !recovered) return tl::unexpected(recovered.error());
+  return store;
+}
+
+/// A recovery goes by way of NAME.recovering (being filled), NAME.recovered (complete), so that a crash at any moment
+/// finds either the damaged file or all that was readable of it.
+Expected<void> DurableStore::finish_recovery(const StoreSettings& settings, StoreFiles& files) {
+  const std::string& path = settings.path;
+  const std::string complete = path + ".recovered";
+  const auto failed = [&] {
+    return tl::unexpected(Error{.what = "cannot set the damaged outbox aside",
+                                .where = path,
+                                .remedy = "let the service's user rename files in that folder"});
+  };
+  for (const char* suffix : {"", "-wal", "-journal"}) {
+    if (!files.remove(path + ".recovering" + suffix)) return failed();
+  }
+  if (!files.exists(complete)) return {};
+  std::string aside;
+  for (int n = 1; aside.empty() || files.exists(aside) || files.exists(aside + "-wal"); ++n) {
+    aside = fmt::format("{}.damaged-{}", path, n);
+  }
+  for (const char* suffix : {"-wal", "-journal", ""}) {
+    if (files.exists(path + suffix) && !files.rename(path + suffix, aside + suffix)) return failed();
+  }
+  if (!files.rename(complete, path)) return failed();
+  return {};
+}
+
+Expected<void> DurableStore::connect(const std::string& path) {
+  auto opened = Sqlite::open(path, files_.vfs());
+  if (!opened) return tl::unexpected(opened.error());
+  db_ = std::move(*opened);
+  // The exclusive lock comes first: with it the log needs no shared memory file.
+  db_->exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA temp_store=MEMORY;"
+            "PRAGMA cache_size=-1024; PRAGMA secure_delete=OFF;");
+  const bool fresh = db_->integer("PRAGMA page_count") == 0;
+  db_->exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=64;");
+  const std::int64_t version = db_->integer("PRAGMA user_version");
+  if (db_->good() && version > kVersion) {
+    return tl::unexpected(Error{.what = fmt::format("this outbox was written by a newer version (format {})", version),
+                                .where = path,
+                                .remedy = "install that version again, or set outbox.path to another file"});
+  }
+  if (db_->good() && version == 0) {
+    const bool foreign = !fresh && db_->integer("SELECT count(*) FROM sqlite_schema") > 0;
+    if (foreign) {
+      return tl::unexpected(Error{.what = "this database is not an outbox",
+                                  .where = path,
+                                  .remedy = "set outbox.path to another file"});
+    }
+    db_->exec("BEGIN IMMEDIATE");
+    db_->exec(kSchema);
+    db_->exec("COMMIT");
+  } else if (db_->good() && !check()) {
+    db_->call_damaged("its structure is damaged");
+  }
+  if (!read_records()) return tl::unexpected(failed());
+  return {};
+}
+
+bool DurableStore::check() {
+  auto q = db_->query("PRAGMA quick_check(1)");
+  return q.row() && q.bytes(0) == "ok";
+}
+
+bool DurableStore::read_records() {
+  records_.clear();
+  {
+    auto q = db_->query("SELECT id, endpoint, channel, head, last, settled FROM queue");
+    while (q.row()) {
+      Record record;
+      record.id = q.integer(0);
+      record.queue.name = {std::string{q.bytes(1)}, std::string{q.bytes(2)}};
+      record.queue.head = static_cast<std::uint64_t>(q.integer(3));
+      record.queue.last = static_cast<std::uint64_t>(q.integer(4));
+      record.queue.settled = ranges_of(q.bytes(5));
+      records_[{record.queue.name.endpoint, record.queue.name.channel}] = std::move(record);
+    }
+  }
+  for (auto& [name, record] : records_) {
+    auto q = db_->query("SELECT stamp FROM segment WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1");
+    q.bind(segment_id(record.id, 0)).bind(segment_id(record.id + 1, 0) - 1);
+    if (q.row()) record.queue.oldest = at_ms(q.integer(0));
+  }
+  return db_->good();
+}
+
+Error DurableStore::failed() {
+  damaged_ = db_->damaged();
+  return db_->failure();
+}
+
+// --- recovery --------------------------------------------------------------------------------------------------------
+
+Expected<void> DurableStore::recover(const std::string& cause) {
+  const std::string& path = settings_.path;
+  const std::string fresh = path + ".recovering";
+  if (auto made = connect(fresh); !made) return made;
+  Recovery result{.set_aside = {}, .cause = cause};
+  if (auto source = Sqlite::open(path, files_.vfs())) {
+    (*source)->leave_log();
+    (*source)->exec("PRAGMA locking_mode=EXCLUSIVE");
+    result.readings = salvage(**source);
+  }
+  db_->exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!db_->good()) return tl::unexpected(failed());
+  records_.clear();
+  db_.reset();
+  int number = 1;
+  while (files_.exists(fmt::format("{}.damaged-{}", path, number))) ++number;
+  result.set_aside = fmt::format("{}.damaged-{}", path, number);
+  if (!files_.rename(fresh, path + ".recovered")) {
+    return tl::unexpected(Error{.what = "cannot rename the recovered outbox", .where = fresh, .remedy = {}});
+  }
+  if (auto done = finish_recovery(settings_, files_); !done) return done;
+  damaged_ = false;
+  recovery_ = std::move(result);
+  return connect(path);
+}
+
+std::uint64_t DurableStore::salvage(Sqlite& source) {
+  db_->exec("BEGIN IMMEDIATE");
+  {
+    auto q = source.query("SELECT id, endpoint, channel, head, last, settled FROM queue");
+    while (q.row()) {
+      db_->query("INSERT OR IGNORE INTO queue VALUES(?,?,?,?,?,?)")
+          .bind(q.integer(0)).bind(q.bytes(1)).bind(q.bytes(2)).bind(q.integer(3)).bind(q.integer(4)).bind(q.bytes(5))
+          .run();
+    }
+  }
+  std::ignore = source.failure();
+  {
+    auto q = source.query("SELECT endpoint, channel, stamp, value, at, reason FROM rejected");
+    while (q.row()) {
+      db_->query("INSERT INTO rejected(endpoint, channel, stamp, value, at, reason) VALUES(?,?,?,?,?,?)")
+          .bind(q.bytes(0)).bind(q.bytes(1)).bind(q.integer(2)).bind(q.real(3)).bind(q.integer(4)).bind(q.bytes(5))
+          .run();
+    }
+  }
+  std::ignore = source.failure();
+  {
+    auto q = source.query("SELECT key, bytes FROM state");
+    while (q.row()) {
+      db_->query("INSERT OR REPLACE INTO state VALUES(?,?)").bind(q.bytes(0)).bind_blob(q.bytes(1)).run();
+    }
+  }
+  std::ignore = source.failure();
+  // From the front up to the damage, then from the back down to it.
+  std::uint64_t readings = 0;
+  std::int64_t seen = std::numeric_limits<std::int64_t>::min();
+  if (!salvage_segments(source, false, seen, readings)) {
+    std::ignore = source.failure();
+    salvage_segments(source, true, seen, readings);
+    std::ignore = source.failure();
+  }
+  // A queue whose row is lost still has its readings: they wait under a name that says so.
+  db_->exec("INSERT OR IGNORE INTO queue SELECT id >> 40, '(lost)', 'queue ' || (id >> 40), "
+            "(min(id) & 1099511627775) - 1, 0, '' FROM segment GROUP BY id >> 40");
+  db_->exec("UPDATE queue SET last = max(last, head, coalesce((SELECT (s.id & 1099511627775) + s.n - 1 FROM segment s "
+            "WHERE s.id BETWEEN queue.id << 40 AND ((queue.id + 1) << 40) - 1 ORDER BY s.id DESC LIMIT 1), 0))");
+  db_->exec("COMMIT");
+  return readings;
+}
+
+bool DurableStore::salvage_segments(Sqlite& source, bool backwards, std::int64_t& seen, std::uint64_t& readings) {
+  auto q = source.query(backwards ? "SELECT id, n, data FROM segment ORDER BY id DESC"
+                                  : "SELECT id, n, data FROM segment ORDER BY id");
+  std::vector<StoredReading> scratch;
+  while (q.row()) {
+    const std::int64_t id = q.integer(0);
+    if (backwards && id <= seen) break;
+    scratch.clear();
+    if (decode_segment(q.bytes(2), static_cast<std::uint64_t>(id), scratch) && !scratch.empty()) {
+      db_->query("INSERT OR IGNORE INTO segment VALUES(?,?,?,?)")
+          .bind(id).bind(static_cast<std::int64_t>(scratch.size())).bind(ms(scratch.front().stamp)).bind_blob(q.bytes(2))
+          .run();
+      readings += scratch.size();
+    }
+    if (!backwards) seen = id;
+  }
+  return source.good();
+}
+
+// --- writing ---------------------------------------------------------------------------------------------------------
+
+Expected<void> DurableStore::transaction(const std::function<void(Records&)>& work) {
+  Records records = records_;
+  db_->exec("BEGIN IMMEDIATE");
+  if (db_->good()) work(records);
+  if (db_->good()) db_->exec("COMMIT");
+  if (!db_->good()) {
+    Error error = failed();
+    db_->exec("ROLLBACK");
+    std::ignore = db_->failure();  // nothing to roll back any more
+    return tl::unexpected(std::move(error));
+  }
+  records_ = std::move(records);
+  return {};
+}
+
+Expected<std::vector<DroppedReadings>> DurableStore::commit(const StoreBatch& batch) {
+  std::vector<DroppedReadings> dropped;
+  auto done = transaction([&](Records& records) {
+    const bool room = make_room(records, needed_bytes(batch), dropped);
+    for (const auto& add : batch.appends) {
+      if (room) {
+        append(records, add);
+      } else {
+        dropped.push_back({add.queue, {add.first, add.first + add.readings.size() - 1}});
+      }
+    }
+    for (const auto& progress : batch.progress) {
+      Record& target = record(records, progress.queue);
+      set_progress(target, progress.head, progress.settled);
+      write_record(target);
+    }
+    for (const auto& r : batch.rejections) {
+      db_->query("INSERT INTO rejected(endpoint, channel, stamp, value, at, reason) VALUES(?,?,?,?,?,?)")
+          .bind(std::string_view{r.queue.endpoint}).bind(std::string_view{r.queue.channel}).bind(ms(r.stamp))
+          .bind(r.value).bind(ms(r.rejected_at)).bind(std::string_view{r.reason}.substr(0, kMaxReason))
+          .run();
+    }
+    if (!batch.rejections.empty()) {
+      db_->query("DELETE FROM rejected WHERE id <= (SELECT max(id) FROM rejected) - ?")
+          .bind(static_cast<std::int64_t>(kMaxRejected))
+          .run();
+    }
+    for (const auto& [key, bytes] : batch.states) {
+      if (bytes.empty()) {
+        db_->query("DELETE FROM state WHERE key=?").bind(std::string_view{key}).run();
+      } else {
+        db_->query("INSERT OR REPLACE INTO state VALUES(?,?)").bind(std::string_view{key}).bind_blob(bytes).run();
+      }
+    }
+  });
+  if (!done) return tl::unexpected(std::move(done.error()));
+  return dropped;
+}
+
+DurableStore::Record& DurableStore::record(Records& records, const QueueName& name) {
+  const auto [place, added] = records.try_emplace({name.endpoint, name.channel});
+  if (!added) return place->second;
+  std::int64_t id = 0;
+  for (const auto& [other, known] : records) id = std::max(id, known.id);
+  place->second.id = id + 1;
+  place->second.queue.name = name;
+  return place->second;
+}
+
+void DurableStore::write_record(const Record& r) {
+  db_->query("INSERT OR REPLACE INTO queue VALUES(?,?,?,?,?,?)")
+      .bind(r.id).bind(std::string_view{r.queue.name.endpoint}).bind(std::string_view{r.queue.name.channel})
+      .bind(static_cast<std::int64_t>(r.queue.head)).bind(static_cast<std::int64_t>(r.queue.last))
+      .bind(std::string_view{text_of(r.queue.settled)})
+      .run();
+}
+
+void DurableStore::append(Records& records, const StoreBatch::Append& add) {
+  Record& target = record(records, add.queue);
+  const std::uint64_t known = target.queue.last >= add.first ? target.queue.last - add.first + 1 : 0;
+  if (known >= add.readings.size()) return;
+  std::uint64_t first = add.first + known;
+  std::vector<StoredReading> run;
+  {
+    // The last segment grows until it is big enough, so that few readings at a time make no small ones.
+    auto q = db_->query("SELECT id, n, data FROM segment WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1");
+    q.bind(segment_id(target.id, 0)).bind(segment_id(target.id, first - 1));
+    if (q.row() && sequence_of(q.integer(0)) + static_cast<std::uint64_t>(q.integer(1)) == first &&
+        q.bytes(2).size() < kSegmentBytes && q.integer(1) < static_cast<std::int64_t>(kSegmentReadings)) {
+      if (!decode_segment(q.bytes(2), static_cast<std::uint64_t>(q.integer(0)), run)) {
+        db_->call_damaged("a segment's check value is wrong");
+        return;
+      }
+      first = sequence_of(q.integer(0));
+    }
+  }
+  run.insert(run.end(), add.readings.begin() + static_cast<std::ptrdiff_t>(known), add.readings.end());
+  std::size_t done = 0;
+  while (done < run.size()) {
+    std::size_t count = std::min(run.size() - done, kSegmentReadings);
+    std::string data;
+    const std::int64_t id = segment_id(target.id, first + done);
+    for (;; count = std::max<std::size_t>(1, count * 3 / 4)) {
+      data = encode_segment(std::span{run}.subspan(done, count), static_cast<std::uint64_t>(id));
+      if (data.size() <= kSegmentBytes + 100 || count == 1) break;
+    }
+    db_->query("INSERT OR REPLACE INTO segment VALUES(?,?,?,?)")
+        .bind(id).bind(static_cast<std::int64_t>(count)).bind(ms(run[done].stamp)).bind_blob(data)
+        .run();
+    done += count;
+  }
+  target.queue.last = add.first + add.readings.size() - 1;
+  if (!target.queue.oldest) target.queue.oldest = run.front().stamp;
+  write_record(target);
+}
+
+void DurableStore::set_progress(Record& r, std::uint64_t head, const std::vector<SequenceRange>& settled) {
+  r.queue.head = std::max(r.queue.head, head);
+  r.queue.settled = settled;
+  db_->query("DELETE FROM segment WHERE id BETWEEN ? AND ? AND (id & 1099511627775) + n - 1 <= ?")
+      .bind(segment_id(r.id, 0)).bind(segment_id(r.id, r.queue.head)).bind(static_cast<std::int64_t>(r.queue.head))
+      .run();
+}
+
+std::uint64_t DurableStore::used_bytes() {
+  return static_cast<std::uint64_t>(db_->integer("PRAGMA page_count") - db_->integer("PRAGMA freelist_count")) *
+         kPageSize;
+}
+
+bool DurableStore::make_room(Records& records, std::uint64_t bytes, std::vector<DroppedReadings>& dropped) {
+  const std::uint64_t budget = settings_.max_size - kReserve;
+  while (db_->good() && used_bytes() + bytes > budget) {
+    if (settings_.on_full == OnFull::drop_newest || !drop_first_segment(records, dropped)) return false;
+  }
+  return db_->good();
+}
+
+/// The oldest segment of the longest queue.
+bool DurableStore::drop_first_segment(Records& records, std::vector<DroppedReadings>& dropped) {
+  const auto longest = std::max_element(records.begin(), records.end(), [](const auto& a, const auto& b) {
+    return a.second.queue.waiting() < b.second.queue.waiting();
+  });
+  if (longest == records.end()) return false;
+  Record& r = longest->second;
+  std::uint64_t last = 0;
+  {
+    auto q = db_->query("SELECT id, n FROM segment WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1");
+    q.bind(segment_id(r.id, 0)).bind(segment_id(r.id + 1, 0) - 1);
+    if (!q.row()) return false;
+    last = sequence_of(q.integer(0)) + static_cast<std::uint64_t>(q.integer(1)) - 1;
+  }
+  dropped.push_back({r.queue.name, {r.queue.head + 1, last}});
+  SequenceSet settled;
+  for (const SequenceRange& range : r.queue.settled) settled.add(range);
+  settled.forget_to(last);
+  set_progress(r, last, settled.ranges());
+  write_record(r);
+  return db_->good();
+}
+
+// --- reading and the rest --------------------------------------------------------------------------------------------
+
+std::vector<StoredQueue> DurableStore::queues() const {
+  std::vector<StoredQueue> out;
+  for (const auto& [name, record] : records_) out.push_back(record.queue);
+  return out;
+}
+
+const StoredQueue* DurableStore::find(const QueueName& name) const {
+  const auto found = records_.find({name.endpoint, name.channel});
+  return found == records_.end() ? nullptr : &found->second.queue;
+}
+
+Expected<void> DurableStore::load(const QueueName& name, std::uint64_t after, std::size_t enough,
+                                  std::vector<LoadedRun>& out) {
+  const auto found = records_.find({name.endpoint, name.channel});
+  if (found == records_.end()) return {};
+  const std::int64_t queue = found->second.id;
+  std::int64_t from = segment_id(queue, after + 1);
+  {
+    auto q = db_->query("SELECT max(id) FROM segment WHERE id BETWEEN ? AND ?");
+    q.bind(segment_id(queue, 0)).bind(from);
+    if (q.row() && !q.null(0)) from = q.integer(0);
+  }
+  auto q = db_->query("SELECT id, n, data FROM segment WHERE id BETWEEN ? AND ? ORDER BY id");
+  q.bind(from).bind(segment_id(queue + 1, 0) - 1);
+  std::size_t got = 0;
+  while (got < enough && q.row()) {
+    LoadedRun run{.first = sequence_of(q.integer(0)), .readings = {}};
+    if (!decode_segment(q.bytes(2), static_cast<std::uint64_t>(q.integer(0)), run.readings)) {
+      db_->call_damaged("a segment's check value is wrong");
+      break;
+    }
+    const std::uint64_t behind = run.first + run.readings.size();
+    if (behind <= after + 1) continue;
+    got += static_cast<std::size_t>(behind - std::max(run.first, after + 1));
+    out.push_back(std::move(run));
+  }
+  if (!db_->good()) return tl::unexpected(failed());
+  return {};
+}
+
+Expected<std::uint64_t> DurableStore::retarget(const QueueName& from, const QueueName& to, std::uint64_t first) {
+  const StoredQueue* source = find(from);
+  if (source == nullptr || from == to) return 0;
+  const StoredQueue old = *source;
+  SequenceSet settled;
+  for (const SequenceRange& range : old.settled) settled.add(range);
+  std::uint64_t moved = 0;
+  auto done = transaction([&](Records& records) {
+    std::vector<LoadedRun> runs;
+    for (std::uint64_t after = old.head; after < old.last;) {
+      runs.clear();
+      if (!load(from, after, 4096, runs)) {
+        db_->call_damaged("a segment's check value is wrong");
+        return;
+      }
+      if (runs.empty()) break;
+      StoreBatch::Append add{.queue = to, .first = first + moved, .readings = {}};
+      for (const LoadedRun& run : runs) {
+        for (std::size_t i = 0; i < run.readings.size(); ++i) {
+          const std::uint64_t sequence = run.first + i;
+          if (sequence > old.head && !settled.contains(sequence)) add.readings.push_back(run.readings[i]);
+        }
+        after = run.first + run.readings.size() - 1;
+      }
+      moved += add.readings.size();
+      Record& target = record(records, to);
+      if (target.queue.last < add.first) target.queue.last = add.first - 1;
+      if (!add.readings.empty()) append(records, add);
+    }
+    const std::int64_t id = record(records, from).id;
+    db_->query("DELETE FROM segment WHERE id BETWEEN ? AND ?").bind(segment_id(id, 0)).bind(segment_id(id + 1, 0) - 1).run();
+    db_->query("DELETE FROM queue WHERE id=?").bind(id).run();
+    records.erase({from.endpoint, from.channel});
+  });
+  if (!done) return tl::unexpected(std::move(done.error()));
+  return moved;
+}
+
+Expected<void> DurableStore::rejected(std::int64_t after_id, std::size_t max, std::vector<RejectedReading>& out) {
+  auto q = db_->query("SELECT id, endpoint, channel, stamp, value, at, reason FROM rejected WHERE id > ? ORDER BY id LIMIT ?");
+  q.bind(after_id).bind(static_cast<std::int64_t>(max));
+  while (q.row()) {
+    out.push_back({.id = q.integer(0),
+                   .queue = {std::string{q.bytes(1)}, std::string{q.bytes(2)}},
+                   .stamp = at_ms(q.integer(3)),
+                   .value = q.null(4) ? std::numeric_limits<double>::quiet_NaN() : q.real(4),
+                   .rejected_at = at_ms(q.integer(5)),
+                   .reason = std::string{q.bytes(6)}});
+  }
+  if (!db_->good()) return tl::unexpected(failed());
+  return {};
+}
+
+Expected<void> DurableStore::forget_rejected(const std::vector<std::int64_t>& ids) {
+  return transaction([&](Records&) {
+    for (const std::int64_t id : ids) db_->query("DELETE FROM rejected WHERE id=?").bind(id).run();
+  });
+}
+
+Expected<std::map<std::string, std::string>> DurableStore::states() {
+  std::map<std::string, std::string> out;
+  auto q = db_->query("SELECT key, bytes FROM state");
+  while (q.row()) out.emplace(q.bytes(0), q.bytes(1));
+  if (!db_->good()) return tl::unexpected(failed());
+  return out;
+}
+
+Expected<bool> DurableStore::tidy() {
+  constexpr std::int64_t kFewPages = 64;
+  const std::int64_t unused = db_->integer("PRAGMA freelist_count");
+  const bool vacuum = unused > kFewPages && unused * 2 > db_->integer("PRAGMA page_count");
+  if (vacuum) {
+    db_->query("PRAGMA incremental_vacuum(64)").run();
+  } else if (files_.size(settings_.path + "-wal") > 0) {
+    db_->query("PRAGMA wal_checkpoint(TRUNCATE)").run();
+  }
+  if (!db_->good()) return tl::unexpected(failed());
+  return vacuum && db_->integer("PRAGMA freelist_count") < unused;
+}
+
+std::uint64_t DurableStore::bytes() const {
+  return files_.size(settings_.path) + files_.size(settings_.path + "-wal");
+}
+
+}  // namespace vz

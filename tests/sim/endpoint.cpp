@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sim/endpoint.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+namespace vz::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+HttpReply http(long status, std::string body) {
+  HttpReply reply;
+  reply.status = status;
+  reply.body = std::move(body);
+  return reply;
+}
+
+HttpReply no_answer(std::string error, bool maybe_delivered) {
+  HttpReply reply;
+  reply.error = std::move(error);
+  reply.maybe_delivered = maybe_delivered;
+  return reply;
+}
+
+HttpReply exception(const char* type, const std::string& message) {
+  return http(400, fmt::format(R"({{"version":"0.3","exception":{{"message":"{}","type":"{}","code":0}}}})", message, type));
+}
+
+HttpReply rows(std::size_t count) { return http(200, fmt::format(R"({{"version":"0.3","rows":{}}})", count)); }
+
+}  // namespace
+
+const char* name_of(Fault fault) {
+  constexpr const char* kNames[] = {"none",          "refused",         "lost request",      "lost reply",
+                                    "reset",         "too slow",        "server error",      "server error, stored",
+                                    "gateway timeout, stored", "database down", "database lost, stored", "busy",
+                                    "false duplicate", "too few rows",  "unknown uuid",      "log-in page"};
+  return kNames[static_cast<std::size_t>(fault)];
+}
+
+Item* ChannelTruth::find(std::int64_t stamp) {
+  const auto found = std::lower_bound(items.begin(), items.end(), stamp,
+                                      [](const Item& item, std::int64_t wanted) { return item.stamp < wanted; });
+  return found == items.end() || found->stamp != stamp ? nullptr : &*found;
+}
+
+void Endpoint::violated(const ChannelTruth& channel, const std::string& what) {
+  if (violation_.empty()) violation_ = fmt::format("channel ...{}: {}", channel.uuid.substr(30), what);
+}
+
+/// A fault lasts for a while, or hits a single request.
+Fault Endpoint::draw(MonoTime now) {
+  if (healthy_ || now >= until_) return Fault::none;
+  if (now < mood_until_) return mood_;
+  if (random_.unit() >= share_) return Fault::none;
+  const auto fault = static_cast<Fault>(1 + random_.next() % (static_cast<std::uint64_t>(Fault::count) - 1));
+  if (random_.unit() < 0.3) {
+    mood_ = fault;
+    mood_until_ = now + std::chrono::seconds{1 + random_.next() % 900};
+  }
+  return fault;
+}
+
+Answer Endpoint::answer(const HttpRequest& request, MonoTime now) {
+  const std::size_t data = request.url.find("/data/");
+  const std::size_t json = request.url.find(".json", data);
+  const auto channel = channels_.find(request.url.substr(data + 6, json - data - 6));
+  const bool skip = request.url.ends_with("?options=skipduplicates");
+  if (channel == channels_.end()) {
+    violation_ = "a request for a channel that is not of this endpoint";
+    return {http(400, ""), 1ms};
+  }
+  std::vector<Tuple> tuples;
+  const char* at = request.body.c_str();
+  for (;;) {
+    at = std::strchr(at + (tuples.empty() ? 1 : 0), '[');
+    if (at == nullptr) break;
+    char* end = nullptr;
+    const std::int64_t stamp = std::strtoll(at + 1, &end, 10);
+    tuples.push_back({stamp, std::strtod(end + 1, &end)});
+    at = end;
+  }
+  check(*channel->second, tuples, skip);
+  const Fault fault = draw(now);
+  ++counts_["requests"];
+  if (fault != Fault::none) ++counts_[fmt::format("fault: {}", name_of(fault))];
+  MonoDuration takes = std::chrono::milliseconds{1 + random_.next() % 40};
+  if (!healthy_ && random_.unit() < 0.02) takes = std::chrono::milliseconds{random_.next() % 20'000};
+  if (fault == Fault::too_slow || fault == Fault::lost_before) takes = request.timeout;
+  Answer answer{act(fault, *channel->second, tuples, skip), takes};
+  answer.reply.duration = takes;
+  return answer;
+}
+
+HttpReply Endpoint::act(Fault fault, ChannelTruth& channel, const std::vector<Tuple>& tuples, bool skip) {
+  switch (fault) {
+    case Fault::none:
+    case Fault::count: return store(channel, tuples, skip);
+    case Fault::refused: return no_answer("Couldn't connect to server", false);
+    case Fault::lost_before: return no_answer("Operation timed out", true);
+    case Fault::too_slow: store(channel, tuples, skip); return no_answer("Operation timed out", true);
+    case Fault::lost_after: store(channel, tuples, skip); return no_answer("Empty reply from server", true);
+    case Fault::reset:
+      if (random_.next() % 2 == 0) store(channel, tuples, skip);
+      return no_answer("Recv failure: Connection reset by peer", true);
+    case Fault::server_error: return http(500, "<html><body>Fatal error</body></html>");
+    case Fault::server_error_after: store(channel, tuples, skip); return http(500, "");
+    case Fault::gateway_timeout: store(channel, tuples, skip); return http(504, "<html>504</html>");
+    case Fault::database_down: return exception("ConnectionException", "SQLSTATE[HY000] [2002] Connection refused");
+    case Fault::database_lost:
+      store(channel, tuples, skip);
+      return exception("DriverException", "SQLSTATE[HY000]: General error: 2013 Lost connection during query");
+    case Fault::busy: return http(503, "");
+    case Fault::false_duplicate:
+      return exception("UniqueConstraintViolationException", "SQLSTATE[23000]: 1062 Duplicate entry '1-1' for key");
+    case Fault::too_few_rows: {
+      if (skip) return store(channel, tuples, skip);
+      std::vector<Tuple> some;
+      for (const Tuple& tuple : tuples) {
+        if (random_.next() % 3 != 0) some.push_back(tuple);
+      }
+      HttpReply reply = store(channel, some, true);
+      return reply;
+    }
+    case Fault::unknown_uuid: return exception("Exception", "No entity with UUID: '" + channel.uuid + "'");
+    case Fault::log_in_page: return http(200, "<!DOCTYPE html><html><title>Log in</title></html>");
+  }
+  return http(500, "");
+}
+
+HttpReply Endpoint::store(ChannelTruth& channel, const std::vector<Tuple>& tuples, bool skip) {
+  std::vector<std::size_t> fresh;
+  for (const Tuple& tuple : tuples) {
+    Item* item = channel.find(tuple.stamp);
+    if (item == nullptr) continue;
+    const auto index = static_cast<std::size_t>(item - channel.items.data());
+    if (std::binary_search(channel.poisoned.begin(), channel.poisoned.end(), index)) {
+      ++counts_["fault: poisoned reading"];
+      return exception("DriverException", "SQLSTATE[22003]: 1264 Out of range value");
+    }
+    if (!item->stored) {
+      fresh.push_back(index);
+    } else if (!skip) {
+      return exception("UniqueConstraintViolationException", "SQLSTATE[23000]: 1062 Duplicate entry '36-1' for key");
+    }
+  }
+  for (const std::size_t index : fresh) {
+    channel.items[index].stored = true;
+    if (index < channel.acked)
+      violated(channel, fmt::format("reading {} arrives after a later one was accepted", index));
+  }
+  return rows(fresh.size());
+}
+
+void Endpoint::check(ChannelTruth& channel, const std::vector<Tuple>& tuples, bool skip) {
+  const Tuple* before = nullptr;
+  for (const Tuple& tuple : tuples) {
+    if (before != nullptr && tuple.stamp <= before->stamp) violated(channel, "the stamps of a request do not rise");
+    before = &tuple;
+    const Item* item = channel.find(tuple.stamp);
+    if (item == nullptr) {
+      violated(channel, fmt::format("a reading was invented: stamp {}", tuple.stamp));
+    } else if (std::bit_cast<std::uint64_t>(item->value) != std::bit_cast<std::uint64_t>(tuple.value)) {
+      violated(channel, fmt::format("a value was altered: {} instead of {}", tuple.value, item->value));
+    } else if (item->stored && !skip) {
+      violated(channel, fmt::format("reading {} is sent again without being called a repeat", item - channel.items.data()));
+    }
+  }
+  if (tuples.empty()) violated(channel, "an empty request");
+}
+
+}  // namespace vz::sim
