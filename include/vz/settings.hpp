@@ -59,6 +59,7 @@ struct Settings {
   bool i_have_a_time_machine = false;
   LocalSettings local;
   std::vector<std::string> push_urls;
+  Options outbox;               ///< of the table outbox_options(), defaults if the section is not there
   Options mqtt;                 ///< of the table config::mqtt_options(), defaults if the section is not there
   std::vector<MeterSettings> meters;
 };

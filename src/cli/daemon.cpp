@@ -22,12 +22,28 @@ using std::chrono::seconds;
 constexpr seconds kStuck{60};
 constexpr seconds kFirstOpen{10};
 /// Stop takes under a second; what has not returned by then is left behind.
-constexpr milliseconds kStopPatience{700};
+constexpr milliseconds kStopPatience{600};
+constexpr milliseconds kClosePatience{250};
 
 std::uint64_t random_seed() {
   std::uint64_t seed = 1;
   if (::getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) seed = static_cast<std::uint64_t>(::getpid());
   return seed;
+}
+
+/// Where the service manager (or whoever sets STATE_DIRECTORY) wants state to be kept, unless the configuration says.
+DurableSettings durable_settings(const Settings& settings) {
+  const Options& options = settings.outbox;
+  DurableSettings durable;
+  durable.path = options.string("path");
+  if (const char* directory = std::getenv("STATE_DIRECTORY"); directory != nullptr && !options.given("path")) {
+    const std::string_view all = directory;
+    durable.path = fmt::format("{}/outbox.db", all.substr(0, all.find(':')));
+  }
+  durable.commit_interval = seconds{options.integer("commit_interval")};
+  durable.max_size = static_cast<std::uint64_t>(options.integer("max_size")) << 20U;
+  durable.on_full = options.string("on_full") == "drop-newest" ? OnFull::drop_newest : OnFull::drop_oldest;
+  return durable;
 }
 
 /// A uuid is a write key: logs show its tail.
@@ -45,9 +61,31 @@ Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, con
              environment.notify_socket.empty() ? std::function<bool()>{} : clock_is_settling),
       manager_(environment),
       watchdog_(watchdog_interval(environment, ::getpid())),
+      outbox_(clock_, log_, durable_settings(settings), system_files()),
+      writer_(outbox_, clock_),
       uploader_(http_, outbox_, clock_, log_, {.retry = seconds{settings.retry}, .seed = random_seed()}) {
   outbox_.on_push([this] { uploader_.notify(); });
+  start_outbox();
   make_meters();
+  tell_orphans();
+}
+
+/// Takes the outbox's file. Without it the daemon goes on in memory and says so.
+void Daemon::start_outbox() {
+  const auto started = outbox_.start();
+  if (started) return;
+  log_.print(Level::alert, "outbox", "{}. Readings that cannot be delivered wait in memory and are lost at a stop or crash.",
+             started.error().text());
+}
+
+void Daemon::tell_orphans() {
+  for (const auto& orphan : outbox_.orphans()) {
+    const auto& uuid = orphan.name.channel;
+    log_.print(Level::alert, "outbox",
+               "{} readings wait for channel ...{} at {}, which is no longer in the configuration. They are kept; add the "
+               "channel again to have them sent.",
+               orphan.waiting, uuid.size() > 6 ? uuid.substr(uuid.size() - 6) : uuid, orphan.name.endpoint);
+  }
 }
 
 Daemon::~Daemon() = default;
@@ -79,6 +117,8 @@ void Daemon::make_meter(const MeterSettings& meter) {
     uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel));
   }
   MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, std::move(queues), outbox_, log_, {}, clock_);
+  pipeline.resume_windows(outbox_, settings_.outbox.integer("commit_interval") == 0 ? MeterPipeline::KeepWindows::always
+                                                                                    : MeterPipeline::KeepWindows::at_stop);
   workers_.push_back(std::make_unique<MeterWorker>(
       meter, std::move(*source), std::move(pipeline),
       MeterWorker::Environment{transports_, clock_, log_, random_seed()}));
@@ -140,6 +180,7 @@ int Daemon::open_meters_or_end(Signals& signals) {
 
 void Daemon::start_threads() {
   threads_.start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
+  threads_.start([this](std::stop_token stop) { writer_.run(std::move(stop)); });
   for (auto& worker : workers_)
     threads_.start([&worker](std::stop_token stop) { worker->run(std::move(stop)); });
 }
@@ -193,7 +234,12 @@ void Daemon::feed_watchdog() {
 void Daemon::stop() {
   log_.write(Level::info, {}, "main loop indicating all mappings to quit");
   (void)manager_.stopping();
-  if (threads_.stop(kStopPatience)) return;
+  const bool all_stopped = threads_.stop(kStopPatience);
+  if (all_stopped)
+    for (auto& worker : workers_) worker->save_windows(outbox_);
+  if (const auto closed = outbox_.close(clock_.now().mono + kClosePatience); !closed)
+    log_.print(Level::alert, "outbox", "{}. Readings of the last seconds may be lost.", closed.error().text());
+  if (all_stopped) return;
   log_.write(Level::debug, "main", "a thread did not return in time; the process ends without it");
   std::_Exit(EXIT_SUCCESS);
 }

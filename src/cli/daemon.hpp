@@ -6,7 +6,8 @@
 
 #include "cli/thread_group.hpp"
 #include "core/stamp_clock.hpp"
-#include "outbox/ram_outbox.hpp"
+#include "outbox/durable_outbox.hpp"
+#include "outbox/outbox_writer.hpp"
 #include "platform/clock.hpp"
 #include "platform/curl_http_client.hpp"
 #include "platform/service_manager.hpp"
@@ -35,6 +36,8 @@ class Daemon {
   int run(Supervision supervision);
 
  private:
+  void start_outbox();
+  void tell_orphans();
   void make_meters();
   void make_meter(const MeterSettings& meter);
   bool open_meters(Wake& wake);
@@ -50,7 +53,8 @@ class Daemon {
   ServiceManager manager_;
   std::optional<std::chrono::microseconds> watchdog_;
   SystemTransportFactory transports_;
-  RamOutbox outbox_;
+  DurableOutbox outbox_;
+  OutboxWriter writer_;
   CurlHttpClient http_;
   Uploader uploader_;
   std::vector<std::unique_ptr<MeterWorker>> workers_;

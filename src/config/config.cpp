@@ -11,6 +11,7 @@
 
 #include "config/meters.hpp"
 #include "config/tables.hpp"
+#include "core/outbox_options.hpp"
 #include "config/text.hpp"
 #include "config/vocabulary.hpp"
 
@@ -31,6 +32,7 @@ class Loader {
   void local(const Node& node);
   void push(const Node& node);
   void mqtt(const Node& node);
+  void outbox(const Node& node);
   void unknown(const Node& section, const Where& where, std::span<const OptionSpec> table);
 
   const Registry& registry_;
@@ -41,6 +43,7 @@ class Loader {
 
 Settings Loader::load(const Node& root) {
   settings_.mqtt = defaults(mqtt_options());
+  settings_.outbox = defaults(outbox_options());
   general(root);
   for (std::size_t i = 0; i < root.size(); ++i) {
     const Node node = root.child(i);
@@ -78,6 +81,10 @@ void Loader::section(const Node& node, std::string_view name) {
   } else if (name == "mqtt") {
     if (node.value->is_object()) return mqtt(node);
     problems_.warning(node.position(), fmt::format("{}: expected an object {{ \"host\": ... }}", ignoring(node, name)));
+  } else if (name == "outbox") {
+    if (node.value->is_object()) return outbox(node);
+    problems_.error(node.position(), fmt::format("found {} where the object of \"outbox\" was expected: {{ \"path\": ... }}",
+                                                 described(*node.value)));
   } else if (name == "push") {
     if (wants_array("[ { \"url\": ... } ]")) push(node);
   } else if (name == "meters" || name == "sensors") {
@@ -128,6 +135,12 @@ void Loader::mqtt(const Node& node) {
   else if (!options.has("port") || options.integer("port") == 0)
     problems_.warning(options.position("port"),
                       "mqtt port not configured! MQTT stays off; give \"port\": 1883, or 8883 for TLS");
+}
+
+void Loader::outbox(const Node& node) {
+  report_nulls(node, problems_);
+  read_options(node, {outbox_options(), OnDefect::refuse, "outbox"}, settings_.outbox, problems_);
+  unknown(node, {Level::outbox}, outbox_options());
 }
 
 void Loader::unknown(const Node& section, const Where& where, std::span<const OptionSpec> table) {

@@ -7,6 +7,7 @@
 
 #include "config/reader.hpp"
 #include "config/tables.hpp"
+#include "core/outbox_options.hpp"
 #include "config/text.hpp"
 
 namespace vz::config {
@@ -178,6 +179,7 @@ std::string json_schema(const Registry& registry) {
   top["local"] = {{"$ref", "#/definitions/local"}};
   top["push"] = list_of("push");
   top["mqtt"] = {{"$ref", "#/definitions/mqtt"}};
+  top["outbox"] = {{"$ref", "#/definitions/outbox"}};
   top["meters"] = list_of("meter");
   top["sensors"] = list_of("meter");
 
@@ -187,6 +189,7 @@ std::string json_schema(const Registry& registry) {
       {"local", closed_object(properties(local_options()), required(local_options()))},
       {"push", closed_object(properties(push_options()), required(push_options()))},
       {"mqtt", closed_object(properties(mqtt_options()), required(mqtt_options()))},
+      {"outbox", closed_object(properties(outbox_options()), required(outbox_options()))},
       {"meter", selected("protocol", meter, registry.protocols, required(meter_options()))},
       {"channel", selected("api", properties(channel_options()), registry.sinks, required(channel_options()))},
       {"deprecated", {{"description", "old name, still understood"}}},

@@ -172,7 +172,7 @@ constexpr OptionSpec kChannel[] = {
      .help = "the channel's part of its MQTT topics; empty: chn and its number"},
 };
 
-constexpr std::string_view kGeneralSections[] = {"local", "push", "mqtt", "meters", "sensors"};
+constexpr std::string_view kGeneralSections[] = {"local", "push", "mqtt", "outbox", "meters", "sensors"};
 constexpr std::string_view kMeterSections[] = {"channels", "channel"};
 
 bool in_choices(const OptionSpec& spec, const OptionValue& value) {

@@ -19,7 +19,7 @@ std::span<const OptionSpec> meter_options();    ///< of every protocol, besides 
 std::span<const OptionSpec> channel_options();  ///< of every API
 
 /// Names that hold sections instead of values.
-std::span<const std::string_view> general_sections();  ///< local, push, mqtt, meters, sensors
+std::span<const std::string_view> general_sections();  ///< local, push, mqtt, outbox, meters, sensors
 std::span<const std::string_view> meter_sections();    ///< channels, channel
 
 /// Null if the table has no such name; aliases do not count.

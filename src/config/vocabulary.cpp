@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "config/tables.hpp"
+#include "core/outbox_options.hpp"
 #include "config/text.hpp"
 
 namespace vz::config {
@@ -25,6 +26,7 @@ std::vector<Section> sections() {
           {Level::general, "the top level of the file", general_options(), general_sections()},
           {Level::local, "the section \"local\"", local_options(), {}},
           {Level::mqtt, "the section \"mqtt\"", mqtt_options(), {}},
+          {Level::outbox, "the section \"outbox\"", outbox_options(), {}},
           {Level::push, "an entry of \"push\"", push_options(), {}}};
 }
 

@@ -10,7 +10,7 @@
 namespace vz::config {
 
 /// The sections in which an option can stand.
-enum class Level { general, local, push, mqtt, meter, channel };
+enum class Level { general, local, push, mqtt, outbox, meter, channel };
 
 /// Where an unknown name was found: the level and, in a meter or channel, its protocol's or API's table.
 struct Where {

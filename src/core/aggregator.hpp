@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "vz/settings.hpp"
 #include "vz/time.hpp"
@@ -29,6 +31,10 @@ class Aggregator {
 
   void add(Point reading);
   [[nodiscard]] bool empty() const { return count_ == 0; }
+  /// The open window and what is carried into the next, as text for restore(). Empty if there is nothing to keep.
+  [[nodiscard]] std::string save() const;
+  /// Goes on with a saved window. False, and nothing changed, if the text is none.
+  bool restore(std::string_view text);
   /// Ends the window: its result, or nothing if there was no reading.
   std::optional<Point> close();
 

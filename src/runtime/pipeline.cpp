@@ -109,11 +109,20 @@ void MeterPipeline::hold(Channel& channel, Point point) {
 void MeterPipeline::end_cycle(Instant now) {
   look_at_clock(now);
   if (meter_.aggtime > 0) {
-    if (now.mono < window_end_) return;
+    if (now.mono < window_end_) {
+      if (window_store_ != nullptr) save_windows(*window_store_);
+      return;
+    }
     const auto length = std::chrono::seconds{meter_.aggtime};
     window_end_ += length * ((now.mono - window_end_) / length + 1);
   }
-  close_windows();
+  if (window_store_ == nullptr) {
+    close_windows();
+  } else {
+    const auto both = window_store_->together();  // the result and the end of its window, or neither
+    close_windows();
+    save_windows(*window_store_);
+  }
 }
 
 void MeterPipeline::tick(Instant now) {
@@ -128,6 +137,30 @@ std::optional<MonoTime> MeterPipeline::next_tick() const {
   if (!open) return std::nullopt;
   // A window ends with the first read after its time. A meter that has fallen silent gets as long again.
   return window_end_ + std::chrono::seconds{meter_.aggtime};
+}
+
+/// The same channel of the same meter with the same window, wherever it stands in the file.
+std::string MeterPipeline::window_key(const Channel& channel) const {
+  return fmt::format("window/{}/{}/{}/{}", channel.settings->uuid, channel.settings->identifier.text(),
+                     static_cast<int>(channel.settings->aggmode), meter_.aggtime);
+}
+
+void MeterPipeline::resume_windows(DurableOutbox& store, KeepWindows keep) {
+  if (meter_.aggtime <= 0) return;
+  for (auto& channel : channels_) {
+    if (!channel.aggregator) continue;
+    const std::string key = window_key(channel);
+    if (channel.aggregator->restore(store.get_state(key)))
+      log_.write(Level::debug, channel.section, "goes on with the window that was open at the last stop");
+    if (keep == KeepWindows::at_stop) store.put_state(key, {});  // a crash must not find it a second time
+  }
+  if (keep == KeepWindows::always) window_store_ = &store;
+}
+
+void MeterPipeline::save_windows(DurableOutbox& store) {
+  if (meter_.aggtime <= 0) return;
+  for (auto& channel : channels_)
+    if (channel.aggregator) store.put_state(window_key(channel), channel.aggregator->save());
 }
 
 void MeterPipeline::close_windows() {

@@ -12,6 +12,7 @@
 #include "core/aggregator.hpp"
 #include "core/channel_filter.hpp"
 #include "core/channel_matcher.hpp"
+#include "outbox/durable_outbox.hpp"
 #include "vz/log.hpp"
 #include "vz/outbox.hpp"
 #include "vz/settings.hpp"
@@ -48,6 +49,12 @@ class MeterPipeline {
   /// distance on the monotonic clock once it is.
   static constexpr std::size_t kMaxHeld = 100'000;
 
+  /// Goes on with windows that an earlier process left open, and from then on keeps each cycle's if `keep` says so.
+  enum class KeepWindows { at_stop, always };
+  void resume_windows(DurableOutbox& store, KeepWindows keep);
+  /// Leaves the open windows to the next process. After the last call of the others.
+  void save_windows(DurableOutbox& store);
+
   /// Routes one telegram.
   void deliver(std::span<const Reading> telegram, Instant now);
   /// A read cycle has ended: closes the windows that are over.
@@ -77,6 +84,7 @@ class MeterPipeline {
   void look_at_clock(Instant now);
   void hold(Channel& channel, Point point);
   void close_windows();
+  [[nodiscard]] std::string window_key(const Channel& channel) const;
   void send(Channel& channel, Point point);
   void refuse_old(std::span<const Reading> telegram);
 
@@ -90,6 +98,7 @@ class MeterPipeline {
   std::vector<std::size_t> matches_;
   std::vector<Obis> registers_;
   bool obis_only_ = true;
+  DurableOutbox* window_store_ = nullptr;  ///< where each cycle's windows go; null: nowhere
   const Clock& clock_;
   bool trusted_ = true;
   Instant now_{};

@@ -44,6 +44,32 @@ TEST(Aggregator, AverageOfEqualStampsIsTheLatestValue) {
   EXPECT_EQ(window(aggregator, {at(1, 4), at(1, 8)}).value, 4);  // of equal stamps the first is the latest
 }
 
+TEST(Aggregator, AnOpenWindowCanBeKeptAndResumed) {
+  for (const auto mode : {AggMode::max, AggMode::sum, AggMode::avg}) {
+    Aggregator whole{mode};
+    Aggregator before{mode};
+    whole.add(at(0, 7.25));
+    before.add(at(0, 7.25));
+    EXPECT_EQ(whole.close()->value, before.close()->value);
+    for (const auto& point : {at(1, 0.1), at(2, 12.75)}) {
+      whole.add(point);
+      before.add(point);
+    }
+    Aggregator after{mode};
+    ASSERT_TRUE(after.restore(before.save()));
+    whole.add(at(5, 3));
+    after.add(at(5, 3));
+    const auto expected = whole.close().value();
+    const auto got = after.close().value();
+    EXPECT_EQ(got.value, expected.value);
+    EXPECT_EQ(got.stamp, expected.stamp);
+  }
+  Aggregator other{AggMode::max};
+  EXPECT_FALSE(other.restore(""));
+  EXPECT_FALSE(other.restore("w1 2 1"));
+  EXPECT_EQ(other.save(), "");
+}
+
 TEST(Aggregator, FixedIntervalRoundsDown) {
   Aggregator aggregator{AggMode::max, std::chrono::seconds{4}};
   EXPECT_EQ(window(aggregator, {at(9, 1)}).stamp, at(8, 0).stamp);
