@@ -26,6 +26,19 @@ using Json = nlohmann::ordered_json;
 
 inline std::string program(std::string_view name) { return fmt::format("{}/{}", VZ_BIN_DIR, name); }
 
+/// A folder for the state of daemons that are given none of their own, gone with the process.
+inline const std::string& state_folder() {
+  struct State {
+    std::string path = (std::filesystem::temp_directory_path() / "vz-e2e-state-XXXXXX").string();
+    State() {
+      if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    }
+    ~State() { std::filesystem::remove_all(path); }
+  };
+  static const State state;
+  return state.path;
+}
+
 /// No program of a test talks to a service manager or through a proxy unless the test wants it to.
 inline test::ProcessOptions plain(test::ProcessOptions options = {}) {
   for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM", "http_proxy", "HTTP_PROXY",
@@ -34,6 +47,7 @@ inline test::ProcessOptions plain(test::ProcessOptions options = {}) {
     if (std::none_of(options.environment.begin(), options.environment.end(), same))
       options.environment.emplace_back(name, std::nullopt);
   }
+  options.environment.emplace_back("STATE_DIRECTORY", state_folder());
   return options;
 }
 
@@ -265,11 +279,18 @@ inline std::string write_config(const Folder& folder, const std::string& text, c
   return folder / name;
 }
 
+/// With the state of the daemon in that folder, too.
+inline test::ProcessOptions in_folder(const Folder& folder, test::ProcessOptions options) {
+  options = plain(std::move(options));
+  options.environment.back().second = folder.path().string();
+  return options;
+}
+
 /// vzlogger in the foreground with that configuration.
 inline std::unique_ptr<Process> run_daemon(const Folder& folder, const std::string& text,
                                            test::ProcessOptions options = {}) {
   return std::make_unique<Process>(
-      std::vector<std::string>{program("vzlogger"), "-f", "-c", write_config(folder, text)}, plain(std::move(options)));
+      std::vector<std::string>{program("vzlogger"), "-f", "-c", write_config(folder, text)}, in_folder(folder, std::move(options)));
 }
 
 /// Rounding, and a scheduler between the byte and the look at the clock.
