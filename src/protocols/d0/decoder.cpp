@@ -358,6 +358,7 @@ void D0Decoder::emit(D0Event& event, std::size_t block_end) {
   event.kind = D0Event::Kind::telegram;
   event.block = view(block_at_ + stx, block_end);
   event.block_offset = block_offset();
+  event.message_offset = message_offset_;
   if (identification_end_ > 0) event.identification = identification();
   state_ = State::hunting;
 }

@@ -42,6 +42,7 @@ struct D0Event {
   std::uint64_t block_offset = 0;      ///< of telegram: stream position of the data block's first byte (STX, if any)
   FaultKind fault{};                   ///< of damaged
   const char* reason = "";             ///< of damaged, and of telegram if check_wrong: what is wrong
+  std::uint64_t message_offset = 0;    ///< of telegram: stream position of its first byte (`/`, if it has an identification)
   unsigned wanted = 0;                 ///< of a wrong check value: the computed one
   unsigned received = 0;               ///< of a wrong check value: the one in the telegram
 };
@@ -81,6 +82,8 @@ class D0Decoder final {
   [[nodiscard]] bool hunting() const { return state_ == State::hunting && replay_at_ >= replay_.size(); }
   /// Stream position of the current block's first byte; only while in_block().
   [[nodiscard]] std::uint64_t block_offset() const { return message_offset_ + block_at_; }
+  /// Stream position of the current message's first byte; only while in_identification() or in_block().
+  [[nodiscard]] std::uint64_t message_offset() const { return message_offset_; }
   /// Stream position of the next byte to be fed.
   [[nodiscard]] std::uint64_t position() const { return fed_; }
 

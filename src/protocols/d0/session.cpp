@@ -25,6 +25,8 @@ constexpr milliseconds kQuiet{30};
 constexpr milliseconds kNetworkQuiet{250};
 /// Reads inside a block whose length is not known yet are gathered for this many characters.
 constexpr std::size_t kGatherCharacters = 40;
+/// ... and never longer than this: a tty holds 4095, and behind that an adapter drops what comes.
+constexpr std::size_t kMostGathered = 2000;
 /// Runs of NUL at least this long in a pull sequence wake up a battery-powered meter.
 constexpr std::ptrdiff_t kWakeUpNuls = 10;
 
@@ -291,6 +293,7 @@ bool D0Session::on_telegram(const D0Event& event, Instant now, SessionOut& out) 
   saw_check_ = saw_check_ || vouched;
   succeeded_ = true;
   block_length_ = static_cast<std::size_t>(decoder_.position() - event.block_offset);
+  message_length_ = static_cast<std::size_t>(decoder_.position() - event.message_offset);
   readout_end_ = last_byte_;
   ++out.telegrams;
   end_cycle(now, out);
@@ -430,14 +433,17 @@ void D0Session::arm(Instant now, SessionOut& out) {
   }
   if (!settings_.paced_line || (state_ != State::listening && state_ != State::awaiting_block)) return;
   if (!decoder_.in_block() && !(state_ == State::listening && decoder_.in_identification())) return;
-  // Gather: until the end that the last telegram lets expect, or a handful of characters at a time.
-  const std::uint64_t begun = decoder_.in_block() ? decoder_.block_offset() : decoder_.position();
+  // Gather: until the end that the last telegram lets expect, or a handful of characters at a time. One that a meter
+  // sends by itself is known from its identification on.
+  const bool block = decoder_.in_block();
+  const std::size_t length = block ? block_length_ : message_length_;
   MonoTime until = now.mono + line_time(kGatherCharacters);
-  if (block_length_ > 1 && decoder_.in_block()) {
-    const MonoTime end = arrival(begun) + line_time(block_length_ - 1) + milliseconds{1};
+  if (length > 1) {
+    const MonoTime end =
+        arrival(block ? decoder_.block_offset() : decoder_.message_offset()) + line_time(length - 1) + milliseconds{1};
     until = end > now.mono ? end : now.mono + line_time(2);
   }
-  out.quiet_until = std::min(until, deadline_ - milliseconds{1});
+  out.quiet_until = std::min({until, now.mono + line_time(kMostGathered), deadline_ - milliseconds{1}});
 }
 
 }  // namespace vz::d0

@@ -111,6 +111,7 @@ class D0Session final : public Session {
   std::optional<MonoTime> readout_end_; ///< of the last good one
   MonoDuration slowest_answer_{};
   std::size_t block_length_ = 0;        ///< of the last good telegram, from the block's first byte to the end
+  std::size_t message_length_ = 0;      ///< of the last good telegram with its identification
   std::array<Mark, 8> marks_{};         ///< ring of the latest reads
   std::size_t mark_ = 0;
 };

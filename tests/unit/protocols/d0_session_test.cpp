@@ -235,6 +235,33 @@ TEST(D0Session, GathersTheBlockInFewReads) {
   EXPECT_EQ(bench.telegrams.size(), 3U);
 }
 
+/// How long reads are put off once the first character of a pushed telegram is there, after one of `size` data characters.
+MonoDuration put_off_after(std::size_t size) {
+  d0::D0Settings settings;
+  settings.line = {9600, CharacterFormat::e7};
+  d0::D0Session session{settings};
+  SessionOut out;
+  Instant now{MonoTime{std::chrono::seconds{1000}}, WallTime{std::chrono::seconds{1700000000}}};
+  session.opened(now, out);
+  std::string telegram = "/ESY5Q3D\r\n\r\n";
+  while (telegram.size() < size) telegram += "1-0:1.8.0*255(00000001.0000000*kWh)\r\n";
+  telegram += "!\r\n";
+  for (const std::string& part : {telegram, std::string{"/"}}) {
+    now.mono += std::chrono::seconds{20};
+    out.clear();
+    session.received(test::bytes_of(part), now, now.mono, out);
+    if (part.size() == 1) break;
+    now.mono += std::chrono::seconds{1};
+    session.timer(now, out);
+  }
+  return out.quiet_until - now.mono;
+}
+
+TEST(D0Session, GathersAPushedTelegramFromItsFirstCharacterOn) {
+  EXPECT_NEAR(ms(put_off_after(400)), 400 * 10 / 9.6, 50);
+  EXPECT_LE(ms(put_off_after(10000)), 2000 * 10 / 9.6) << "more than a tty holds";
+}
+
 TEST(D0Session, AutomaticAcknowledgeFollowsTheIdentification) {
   auto settings = mt372();
   settings.acknowledge = d0::D0Settings::Acknowledge::automatic;
