@@ -35,6 +35,8 @@ class Aggregator {
   [[nodiscard]] std::string save() const;
   /// Goes on with a saved window. False, and nothing changed, if the text is none.
   bool restore(std::string_view text);
+  /// Starts anew, nothing carried over.
+  void forget() { *this = Aggregator{mode_, fixed_interval_}; }
   /// Ends the window: its result, or nothing if there was no reading.
   std::optional<Point> close();
 

@@ -34,8 +34,16 @@ class ArrivalLog {
     const Mark* best = nullptr;
     for (const auto& mark : marks_)
       if (mark.at != MonoTime{} && mark.position <= position && (best == nullptr || mark.position >= best->position)) best = &mark;
-    if (best == nullptr) return latest_;
+    if (best == nullptr) return before_marks(position);
     return std::min(latest_, best->at + line_time(static_cast<std::size_t>(position - best->position)));
+  }
+  /// The position is older than the oldest read that is remembered: back from there along the line.
+  [[nodiscard]] MonoTime before_marks(std::uint64_t position) const {
+    const Mark* oldest = nullptr;
+    for (const auto& mark : marks_)
+      if (mark.at != MonoTime{} && (oldest == nullptr || mark.position < oldest->position)) oldest = &mark;
+    if (oldest == nullptr || oldest->position < position) return latest_;
+    return oldest->at - line_time(static_cast<std::size_t>(oldest->position - position));
   }
   [[nodiscard]] MonoDuration line_time(std::size_t characters) const {
     return paced_ ? std::chrono::duration_cast<MonoDuration>(line_.duration(characters)) : MonoDuration{};

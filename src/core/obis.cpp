@@ -141,6 +141,7 @@ Obis Obis::canonical() const {
 bool Obis::is_counter() const {
   const auto c = groups[2];
   const auto d = groups[3];
+  if (c == 16 || c == 36 || c == 56 || c == 76) return false;  // net values: fall while feeding in
   if (d == 8) return true;                            // time integral 1: energy
   if (c == 6 && (d == 26 || d == 31)) return true;    // heat meter: volume, operating hours (6.8 is caught above)
   return groups[0] != kOpen && groups[0] >= 5 && groups[0] <= 9 && c <= 3 && (d == 0 || d == 2);  // heat, gas, water

@@ -93,7 +93,8 @@ void MeterWorker::adopt(std::unique_ptr<Transport> transport) {
   fresh_out();
   session_->opened(now_, out_);
   act();
-  begin_at_ = now_.mono;
+  begin_at_ = std::max(now_.mono, kept_begin_.value_or(now_.mono));  // a re-opened line keeps to the interval
+  kept_begin_.reset();
 }
 
 void MeterWorker::open_line() {
@@ -113,6 +114,7 @@ void MeterWorker::open_line() {
 void MeterWorker::close_line(const Error& error) {
   transport_.reset();
   timer_.reset();
+  if (begin_at_) kept_begin_ = begin_at_;
   begin_at_.reset();
   const auto pause = backoff_.next(jitter_);
   reopen_at_ = now_.mono + pause;
@@ -228,11 +230,12 @@ void MeterWorker::feed(std::span<const std::byte> bytes) {
 }
 
 void MeterWorker::act() {
-  for (const auto& note : out_.notes) environment_.log.write(note.level, protocol_, note.text);
   timer_ = out_.timer;
   quiet_until_ = out_.quiet_until;
   for (const auto& action : out_.actions)
     if (!perform(action)) break;
+  // after the actions: a log on a slow disk must not hold up an acknowledge
+  for (const auto& note : out_.notes) environment_.log.write(note.level, protocol_, note.text);
   report_faults();
   if (out_.telegrams > 0) report_telegrams();
   if (!out_.readings.empty()) pipeline_.deliver(out_.readings, now_);
@@ -251,12 +254,12 @@ void MeterWorker::schedule_begin() {
 bool MeterWorker::perform(const Action& action) {
   if (!transport_) return false;
   if (const auto* write = std::get_if<WriteBytes>(&action)) {
+    const auto written = transport_->write(write->bytes, now_.mono + kWriteLimit, wake_);
     if (dump_file_) {
       dump_format_.sent(write->bytes, now_.mono, dump_text_);
       dump_file_->append(dump_text_);
       dump_text_.clear();
     }
-    const auto written = transport_->write(write->bytes, now_.mono + kWriteLimit, wake_);
     if (!written && !wake_.stop_requested()) failed_ = written.error();
   } else if (const auto* set = std::get_if<SetLine>(&action)) {
     dump("tcdrain cfsetispeed");
@@ -276,8 +279,9 @@ void MeterWorker::report_faults() {
       tell_silence(fault.detail);
     } else if (const auto count = notices_[static_cast<std::size_t>(fault.kind)].happened(now_.mono)) {
       environment_.log.print(Level::warning, section_, "{}: {} ({}). {}", text(endpoint_), text(fault.kind), fault.detail,
-                             *count > 0 ? fmt::format("{} more since the last such line.", *count)
-                                        : "No value was taken from it; more of these are counted and told once an hour.");
+                             *count > 0             ? fmt::format("{} more since the last such line.", *count)
+                             : out_.telegrams > 0 ? "More of these are counted and told once an hour."
+                                                  : "No value was taken from it; more of these are counted and told once an hour.");
     }
   }
   const std::scoped_lock lock(mutex_);

@@ -94,6 +94,7 @@ class MeterWorker {
   MonoTime quiet_until_{};
   std::optional<MonoTime> timer_;
   std::optional<MonoTime> begin_at_;
+  std::optional<MonoTime> kept_begin_;       ///< when the next cycle was due as the line was lost
   MonoTime reopen_at_{};
   Backoff backoff_;
   JitterSource jitter_;

@@ -83,18 +83,30 @@ void MeterPipeline::refuse_old(std::span<const Reading> telegram) {
 
 /// Notes the time of what comes; releases what was held when the clock has become right.
 void MeterPipeline::look_at_clock(Instant now) {
-  now_ = now;
+  const Instant before = std::exchange(now_, now);
   if (trusted_ && held_.empty() && clock_.trusted()) return;
   const bool trusted = clock_.trusted();
   if (trusted_ && !trusted)
     log_.write(Level::alert, section_,
                "the clock of this machine is not set yet. Readings are kept and get their time once it is; check time "
                "synchronisation (timedatectl) if that takes longer than a few minutes.");
+  if (!trusted_ && trusted) close_windows_before_the_step(before, now);
   trusted_ = trusted;
   if (!trusted || held_.empty()) return;
   log_.print(Level::alert, section_, "the clock is set: {} readings that waited for it are stamped and sent{}", held_.size(),
              dropped_ > 0 ? fmt::format("; {} older ones were dropped", dropped_) : std::string{});
   for (const auto& held : std::exchange(held_, {})) send(channels_[held.channel], {held.value, now.wall_at(held.at)});
+}
+
+/// What is in the open windows carries stamps of the wrong clock: it is closed with that clock, and held.
+void MeterPipeline::close_windows_before_the_step(const Instant& before, const Instant& now) {
+  now_ = before;
+  for (auto& channel : channels_) {
+    if (!channel.aggregator) continue;
+    if (const auto result = channel.aggregator->close()) hold(channel, *result);
+    channel.aggregator->forget();
+  }
+  now_ = now;
 }
 
 void MeterPipeline::hold(Channel& channel, Point point) {

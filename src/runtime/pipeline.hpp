@@ -82,6 +82,7 @@ class MeterPipeline {
   };
   void route(Channel& channel, std::span<const Reading> telegram);
   void look_at_clock(Instant now);
+  void close_windows_before_the_step(const Instant& before, const Instant& now);
   void hold(Channel& channel, Point point);
   void close_windows();
   [[nodiscard]] std::string window_key(const Channel& channel) const;

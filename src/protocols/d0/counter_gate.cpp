@@ -2,6 +2,7 @@
 #include "protocols/d0/counter_gate.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace vz::d0 {
 
@@ -19,19 +20,34 @@ bool CounterGate::follows(const Reading& before, const Reading& after) {
   if (rise < 0) return false;
   const double hours = std::max(0.0, std::chrono::duration<double, std::ratio<3600>>(after.stamp - before.stamp).count());
   const auto unit = after.unit.text();
-  const bool small_unit = !unit.empty() && unit.front() != 'k' && unit.front() != 'M' && unit.find('h') != std::string_view::npos;
+  constexpr std::string_view kLargePrefixes = "kKMG";
+  const bool small_unit = !unit.empty() && kLargePrefixes.find(unit.front()) == std::string_view::npos && unit.size() > 1 &&
+                          unit.back() == 'h';
   const double scale = small_unit ? 1000.0 : 1.0;  // Wh and varh count a thousand times as fast as kWh
   return rise <= scale * (1.0 + kLargestPower * hours);
+}
+
+void CounterGate::observe(std::span<const Reading> readings) {
+  for (const auto& reading : readings) {
+    const Obis* code = reading.identifier.obis();
+    Register* entry = code != nullptr && code->is_counter() ? find(*code) : nullptr;
+    if (entry == nullptr) continue;
+    entry->accepted = reading;
+    entry->has_accepted = true;
+    entry->has_held = false;
+  }
 }
 
 unsigned CounterGate::filter(std::vector<Reading>& readings) {
   unsigned refused = 0;
   confirmed_.clear();
+  ++telegram_;
   std::size_t kept = 0;
   for (auto& reading : readings) {
     const Obis* code = reading.identifier.obis();
     Register* entry = code != nullptr && code->is_counter() ? find(*code) : nullptr;
     bool pass = true;
+    if (entry != nullptr && std::exchange(entry->telegram, telegram_) == telegram_) entry = nullptr;  // the first counts
     if (entry != nullptr) {
       if (!entry->has_accepted || follows(entry->accepted, reading)) {
         refused += entry->has_held ? 1 : 0;  // what was held is not on the way from the old value to this one

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "vz/reading.hpp"
@@ -22,7 +23,8 @@ class CounterGate {
   /// Takes a telegram's readings and leaves in `readings` those that may pass; held ones that this telegram confirms
   /// come first, with their own stamps. Returns how many held values were refused.
   unsigned filter(std::vector<Reading>& readings);
-  void reset() { registers_.clear(); }
+  /// Values that something else vouches for.
+  void observe(std::span<const Reading> readings);
 
  private:
   struct Register {
@@ -31,12 +33,14 @@ class CounterGate {
     Reading held;
     bool has_accepted = false;
     bool has_held = false;
+    unsigned telegram = 0;  ///< in which it was seen last
   };
   Register* find(const Obis& code);
   static bool follows(const Reading& before, const Reading& after);
 
   std::vector<Register> registers_;
   std::vector<Reading> confirmed_;
+  unsigned telegram_ = 0;
 };
 
 }  // namespace vz::d0

@@ -23,6 +23,8 @@ constexpr std::size_t kMaxIdentification = 80;
 constexpr std::size_t kCrcDigits = 4;
 /// How often the same bytes may be looked at again before they are given up.
 constexpr unsigned kMaxReplays = 8;
+/// After so many telegrams in a row without the check value that they used to have, they have none.
+constexpr unsigned kPatience = 3;
 
 constexpr unsigned value_of(std::byte b) { return std::to_integer<unsigned>(b); }
 constexpr bool is_line_end(std::byte b) { return b == kCr || b == kLf; }
@@ -131,6 +133,7 @@ std::size_t D0Decoder::step(std::span<const std::byte> bytes, D0Event& event) {
       return 1;
     case State::checked_block: {
       const std::size_t used = feed_checked(bytes);
+      if (std::exchange(lost_, false)) damage(event, FaultKind::truncated, "another telegram begins before ETX");
       if (message_.size() > kMaxMessage) damage(event, FaultKind::oversized, "no ETX within the longest telegram");
       return used;
     }
@@ -206,7 +209,8 @@ void D0Decoder::feed_gap(std::byte byte) {
     state_ = State::skip_line;
   } else if (is_printable(byte) && byte != std::byte{'?'} && byte != std::byte{'!'}) {
     start_block(State::plain_block);
-    depth_ = byte == std::byte{'('} ? 1 : 0;
+    opened_ = byte == std::byte{'('};
+    depth_ = opened_ ? 1 : 0;
   }
   message_.push_back(byte);
 }
@@ -214,7 +218,19 @@ void D0Decoder::feed_gap(std::byte byte) {
 void D0Decoder::start_block(State state) {
   block_at_ = message_.size();
   depth_ = 0;
+  opened_ = false;
   state_ = state;
+}
+
+/// Whether a `/` at the start of a line is among these bytes of a block that has no identification of its own: its STX
+/// was a damaged character, and the real telegrams go on behind it.
+bool D0Decoder::swallows_next(std::span<const std::byte> bytes) const {
+  std::byte before = message_.back();
+  for (const std::byte b : bytes) {
+    if (b == kSlash && is_line_end(before)) return true;
+    before = b;
+  }
+  return false;
 }
 
 std::size_t D0Decoder::feed_checked(std::span<const std::byte> bytes) {
@@ -222,6 +238,11 @@ std::size_t D0Decoder::feed_checked(std::span<const std::byte> bytes) {
   const std::size_t count = etx == nullptr ? bytes.size() : static_cast<std::size_t>(etx - bytes.data()) + 1;
   const std::size_t room = kMaxMessage + 1 - std::min(message_.size(), kMaxMessage + 1);
   const std::size_t taken = std::min(count, std::max<std::size_t>(room, 1));
+  if (identification_end_ == 0 && swallows_next(bytes.first(taken))) {
+    message_.insert(message_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(taken));
+    lost_ = true;
+    return taken;
+  }
   append(bytes.first(taken));
   if (etx != nullptr && taken == count) state_ = State::block_check;
   return taken;
@@ -233,7 +254,16 @@ std::size_t D0Decoder::feed_plain(std::span<const std::byte> bytes) {
   const std::size_t limit = std::min(bytes.size(), kMaxMessage + 1 - std::min(message_.size(), kMaxMessage));
   while (count < limit && !closed) {
     const std::byte b = bytes[count++];
-    if (b == std::byte{'('}) ++depth_;
+    if (b == kStx && !opened_) {  // what came before was rubbish of the speed change, or a damaged echo
+      append(bytes.first(count - 1));
+      start_block(State::checked_block);
+      append(bytes.subspan(count - 1, 1));
+      return count;
+    }
+    if (b == std::byte{'('}) {
+      ++depth_;
+      opened_ = true;
+    }
     else if (b == std::byte{')'}) depth_ -= depth_ > 0 ? 1 : 0;
     else if (is_line_end(b)) depth_ = 0;  // a bracket that damage left open ends with its line
     else if (b == std::byte{'!'} && depth_ == 0) closed = true;
@@ -314,9 +344,8 @@ void D0Decoder::finish_checked(D0Event& event) {
     event.reason = "wrong BCC";
     if (mode_ == ChecksumMode::automatic) return damage(event, FaultKind::check_value, "wrong BCC");
     event.check_wrong = true;
-  } else if (mode_ != ChecksumMode::off) {
-    expects_check_ = true;
   }
+  if (mode_ == ChecksumMode::off) event.check = CheckValue::none;  // nobody looked: nothing vouches
   emit(event, etx);
 }
 
@@ -333,15 +362,16 @@ void D0Decoder::finish_crc(D0Event& event) {
       event.reason = "wrong CRC";
       if (mode_ == ChecksumMode::automatic) return damage(event, FaultKind::check_value, "wrong CRC");
       event.check_wrong = true;
-    } else {
-      expects_check_ = true;
     }
+  } else {
+    event.check = CheckValue::none;
   }
   emit(event, block_end_);
 }
 
 void D0Decoder::finish_plain(D0Event& event) {
   event.check = CheckValue::none;
+  if (expects_check_ && ++without_check_ > kPatience) expects_check_ = false;  // another meter, or set up anew
   if (expects_check_ && mode_ != ChecksumMode::off) {
     if (mode_ == ChecksumMode::automatic)
       return damage(event, FaultKind::truncated, "no check value, although this meter sends one");

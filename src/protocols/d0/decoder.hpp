@@ -69,13 +69,20 @@ class D0Decoder final {
   /// The line has been silent long enough for whatever was begun to be over. Call feed() with no bytes afterwards.
   D0Event idle();
 
+  /// The last telegram was right in every respect and its check value, too: from now on one without is damage (until
+  /// several in a row have none).
+  void confirm_check() {
+    expects_check_ = true;
+    without_check_ = 0;
+  }
+
   /// Forgets the message that was begun; what was learned about check values stays.
   void reset();
 
   /// Inside a data block, or behind its end and waiting for what belongs to it.
   [[nodiscard]] bool in_block() const { return state_ >= State::checked_block; }
-  /// Behind the final `!` of a telegram without STX: a short silence completes it.
-  [[nodiscard]] bool in_tail() const { return state_ == State::tail; }
+  /// Behind the final `!` and line end of a telegram without STX: a short silence completes it.
+  [[nodiscard]] bool in_tail() const { return state_ == State::tail && line_ends_ > 0; }
   /// Inside an identification line.
   [[nodiscard]] bool in_identification() const { return state_ == State::identification; }
   /// Between messages, nothing begun.
@@ -102,6 +109,7 @@ class D0Decoder final {
 
   std::size_t step(std::span<const std::byte> bytes, D0Event& event);
   std::size_t feed_checked(std::span<const std::byte> bytes);
+  [[nodiscard]] bool swallows_next(std::span<const std::byte> bytes) const;
   std::size_t feed_plain(std::span<const std::byte> bytes);
   bool feed_tail(std::byte byte, D0Event& event);
   void feed_gap(std::byte byte);
@@ -121,6 +129,9 @@ class D0Decoder final {
 
   ChecksumMode mode_;
   bool seven_bit_;
+  bool opened_ = false;                 ///< the plain block has had a bracket
+  bool lost_ = false;                   ///< the checked block has run into the next telegram
+  unsigned without_check_ = 0;          ///< plain telegrams in a row
   bool expects_check_ = false;          ///< this meter has sent a good check value, so one without is damage
   State state_ = State::hunting;
   std::vector<std::byte> message_;      ///< from `/` (or STX) on

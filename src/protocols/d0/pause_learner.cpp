@@ -7,7 +7,14 @@ namespace vz::d0 {
 
 void PauseLearner::answered(Duration elapsed) {
   surprises_ = 0;
-  if (elapsed > kLongest) return;
+  if (elapsed > kLongest) {
+    // Nothing to learn; and if no pause is known to work, what failed was the outage that has just ended.
+    if (!worked_known_) {
+      failed_ = Duration{-1};
+      decide();
+    }
+    return;
+  }
   if (!worked_known_ || elapsed < worked_) {
     worked_ = elapsed;
     worked_known_ = true;

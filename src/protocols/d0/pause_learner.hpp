@@ -8,7 +8,8 @@ namespace vz::d0 {
 /// Learns how long a meter wants to be left alone after a readout before it answers the next request. (The MT372 wants
 /// 3 s and says nothing when asked sooner.) Starts with no pause; a request that stays without an answer soon after a
 /// readout is taken as asked too soon; halves the interval between the longest pause that failed and the shortest that
-/// worked, and stops when they are close. Pure; a value type.
+/// worked, and stops when they are close. Pure; a value type. Only the
+/// first request after a readout is to be reported: further ones without an answer are an outage.
 class PauseLearner {
  public:
   using Duration = std::chrono::milliseconds;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "protocols/d0/telegram.hpp"
 
@@ -15,7 +16,13 @@ using std::chrono::milliseconds;
 constexpr std::byte kNak{0x15};
 /// Longest reaction time and longest gap between characters are 1.5 s, the meter's own wait for an acknowledge is up to
 /// 2.2 s (clause 6.4.3): a meter that was fast before is given this long.
-constexpr milliseconds kStandardLimit{2200};
+constexpr milliseconds kStandardLimit{2800};
+/// An acknowledge later than 1.5 s behind the identification is none.
+constexpr milliseconds kLatestAck{1400};
+/// So soon after a readout no answer is no reason for alarm: no meter is known to be deaf for longer.
+constexpr milliseconds kDeaf{8000};
+/// A meter that ignored a NAK is tried with one again after so many readouts.
+constexpr unsigned kNakRest = 200;
 /// The bytes of an adapter's buffer leave a little later than its driver believes.
 constexpr milliseconds kAdapterMargin{8};
 /// A line is silent when nothing came for this many character times, and at least for kQuiet.
@@ -26,7 +33,7 @@ constexpr milliseconds kNetworkQuiet{250};
 /// Reads inside a block whose length is not known yet are gathered for this many characters.
 constexpr std::size_t kGatherCharacters = 40;
 /// ... and never longer than this: a tty holds 4095, and behind that an adapter drops what comes.
-constexpr std::size_t kMostGathered = 2000;
+constexpr std::size_t kMostGathered = 1024;
 /// Runs of NUL at least this long in a pull sequence wake up a battery-powered meter.
 constexpr std::ptrdiff_t kWakeUpNuls = 10;
 
@@ -56,47 +63,29 @@ unsigned D0Session::max_repeats() const {
   return nuls >= kWakeUpNuls ? 1 : 2;
 }
 
-MonoDuration D0Session::line_time(std::size_t characters) const {
-  return settings_.paced_line ? std::chrono::duration_cast<MonoDuration>(line_.duration(characters)) : MonoDuration{};
-}
-
-/// How long to wait for the first byte of an answer.
-MonoDuration D0Session::answer_limit() const {
-  const MonoDuration configured = settings_.read_timeout;
-  if (!succeeded_) return configured;
-  return std::min<MonoDuration>(configured, std::max<MonoDuration>(kStandardLimit, 2 * slowest_answer_));
-}
+/// How long to wait for the first byte of an answer. A meter that has answered before, and every time since, is known:
+/// after a silence, and on a network, it gets all the time that is configured.
+MonoDuration D0Session::answer_limit() const { return known_limit(slowest_answer_); }
 
 /// How long the line may be silent inside a message.
-MonoDuration D0Session::gap_limit() const {
+MonoDuration D0Session::gap_limit() const { return known_limit(longest_gap_); }
+
+MonoDuration D0Session::known_limit(MonoDuration slowest) const {
   const MonoDuration configured = settings_.read_timeout;
-  return succeeded_ ? std::min<MonoDuration>(configured, kStandardLimit) : configured;
-}
-
-void D0Session::remember(std::size_t count, Instant now, MonoTime previous) {
-  // The first byte of this read arrived no earlier than the read before, and no earlier than the line allows.
-  const MonoTime first = std::max(previous, now.mono - line_time(count > 0 ? count - 1 : 0));
-  marks_[mark_++ % marks_.size()] = {decoder_.position(), first};
-}
-
-/// When the byte at `position` of the stream arrived.
-MonoTime D0Session::arrival(std::uint64_t position) const {
-  const Mark* best = nullptr;
-  for (const auto& mark : marks_)
-    if (mark.at != MonoTime{} && mark.position <= position && (best == nullptr || mark.position >= best->position)) best = &mark;
-  if (best == nullptr) return last_byte_;
-  return std::min(last_byte_, best->at + line_time(static_cast<std::size_t>(position - best->position)));
+  if (!quick_ || !settings_.paced_line) return configured;
+  return std::min<MonoDuration>(configured, std::max<MonoDuration>(kStandardLimit, 2 * slowest));
 }
 
 void D0Session::opened(Instant now, SessionOut& out) {
   decoder_.reset();
-  gate_.reset();
-  marks_.fill({});
+  arrivals_.clear();
   line_ = settings_.line;
+  arrivals_.set_line(line_, settings_.paced_line);
   last_byte_ = now.mono;
   state_ = pulls() ? State::idle : State::listening;
   repeats_ = 0;
   readout_end_.reset();
+  first_request_ = false;
   deadline_ = now.mono + settings_.read_timeout;
   arm(now, out);
 }
@@ -114,6 +103,7 @@ void D0Session::begin(Instant now, SessionOut& out) {
 void D0Session::change_line(unsigned baud, SessionOut& out) {
   if (baud == 0 || line_.baud == baud) return;
   line_.baud = baud;
+  arrivals_.set_line(line_, settings_.paced_line);
   out.actions.emplace_back(SetLine{line_});
 }
 
@@ -125,16 +115,17 @@ void D0Session::send_request(Instant now, SessionOut& out) {
     return;
   }
   decoder_.reset();
-  marks_.fill({});
+  arrivals_.clear();
   out.actions.emplace_back(DiscardInput{});
   out.actions.emplace_back(WriteBytes{settings_.pull_sequence});
   if (out.wants(Level::debug))
     out.notes.push_back({Level::debug, fmt::format("sending pullsequenz send (len:{}).", settings_.pull_sequence.size())});
   state_ = State::awaiting_answer;
-  answered_ = false;
+  since_request_ = 0;
+  first_request_ = std::exchange(readout_ended_, false);
   repeat_pending_ = false;
   request_sent_ = now.mono;
-  transmitted_ = now.mono + line_time(settings_.pull_sequence.size());
+  transmitted_ = now.mono + arrivals_.line_time(settings_.pull_sequence.size());
   deadline_ = transmitted_ + answer_limit();
 }
 
@@ -146,8 +137,8 @@ void D0Session::on_identification(const D0Event& event, Instant now, SessionOut&
   fast_ = id.fast();
   meter_baud_ = id.baud;
   if (state_ == State::awaiting_answer) {
-    slowest_answer_ = std::max(slowest_answer_, arrival(decoder_.position() - id.text.size() - 6) - transmitted_);
-    if (readout_end_) learner_.answered(std::chrono::duration_cast<PauseLearner::Duration>(request_sent_ - *readout_end_));
+    slowest_answer_ = std::max(slowest_answer_, arrivals_.at(decoder_.position() - id.text.size() - 6) - transmitted_);
+    if (readout_end_ && first_request_) learner_.answered(std::chrono::duration_cast<PauseLearner::Duration>(request_sent_ - *readout_end_));
   } else if (state_ != State::listening) {
     return;  // repeated by the meter, or an echo
   }
@@ -156,14 +147,20 @@ void D0Session::on_identification(const D0Event& event, Instant now, SessionOut&
     if (settings_.acknowledge == D0Settings::Acknowledge::fixed || mode_c) {
       state_ = State::before_ack;
       // the line feed of the identification is still to come; if it does not, the line end was a single character
-      deadline_ = last_byte_ + line_time(1) + reaction();
+      latest_ack_ = now.mono + kLatestAck;
+      deadline_ = last_byte_ + arrivals_.line_time(1) + reaction();
       return;
     }
   }
   if (state_ == State::listening) return;
   state_ = State::awaiting_block;
   deadline_ = now.mono + gap_limit();
-  if (const unsigned baud = speed(kModeB, meter_baud_)) change_line(settings_.baud_read.value_or(baud), out);
+  transmitted_ = last_byte_;
+  if (const unsigned baud = speed(kModeB, meter_baud_)) {  // its line feed is still on the line at the old speed
+    next_baud_ = settings_.baud_read.value_or(baud);
+    state_ = State::changing_speed;
+    deadline_ = last_byte_ + arrivals_.line_time(2);
+  }
 }
 
 void D0Session::send_acknowledge(Instant now, SessionOut& out) {
@@ -180,7 +177,7 @@ void D0Session::send_acknowledge(Instant now, SessionOut& out) {
   out.actions.emplace_back(WriteBytes{bytes});
   if (out.wants(Level::debug))
     out.notes.push_back({Level::debug, fmt::format("Sending ack sequence send (len:{}), then {} baud.", bytes.size(), next_baud_)});
-  const MonoDuration sending = line_time(bytes.size());
+  const MonoDuration sending = arrivals_.line_time(bytes.size());
   transmitted_ = now.mono + sending;
   state_ = State::changing_speed;
   deadline_ = now.mono + std::max<MonoDuration>(settings_.change_delay, sending + kAdapterMargin);
@@ -190,22 +187,25 @@ void D0Session::send_repeat_request(Instant now, SessionOut& out) {
   decoder_.reset();
   out.actions.emplace_back(DiscardInput{});
   out.actions.emplace_back(WriteBytes{{&kNak, 1}});
-  transmitted_ = now.mono + line_time(1);
+  transmitted_ = now.mono + arrivals_.line_time(1);
   repeat_pending_ = true;
-  answered_ = false;
   state_ = State::awaiting_block;
   deadline_ = transmitted_ + std::min<MonoDuration>(kStandardLimit, answer_limit());
 }
 
 std::size_t D0Session::received(std::span<const std::byte> bytes, Instant now, MonoTime previous, SessionOut& out) {
-  remember(bytes.size(), now, previous);
+  arrivals_.remember(decoder_.position(), bytes.size(), now.mono, previous);
+  const std::uint64_t position = decoder_.position();
+  const bool was_inside = decoder_.in_block();
+  const bool first_of_block = state_ == State::awaiting_block && !was_inside;
   last_byte_ = now.mono;
+  since_request_ += bytes.size();
   if (state_ == State::idle || state_ == State::before_request) {  // nobody asked: line noise, or a late answer
     arm(now, out);
     return bytes.size();
   }
   if (state_ == State::before_repeat) {
-    settle_line(now, out);
+    settle_line(now);
     arm(now, out);
     return bytes.size();
   }
@@ -223,16 +223,20 @@ std::size_t D0Session::received(std::span<const std::byte> bytes, Instant now, M
       break;
     }
   }
+  if (first_of_block && decoder_.in_block())
+    slowest_answer_ = std::max(slowest_answer_, arrivals_.at(decoder_.block_offset()) - transmitted_);
   if (state_ == State::before_ack) {
     if (decoder_.in_block()) {  // the meter did not wait for an acknowledge
       state_ = State::awaiting_block;
     } else if (now.mono < deadline_) {
-      deadline_ = std::max(deadline_, last_byte_ + reaction());
+      deadline_ = std::min(latest_ack_, std::max(deadline_, last_byte_ + reaction()));
     }
   }
-  if (state_ == State::awaiting_block || state_ == State::listening ||
-      (state_ == State::awaiting_answer && (decoder_.in_block() || decoder_.in_identification())))
+  const bool inside = decoder_.in_block() || decoder_.in_identification();
+  if (state_ == State::listening || ((state_ == State::awaiting_block || state_ == State::awaiting_answer) && inside)) {
+    if (was_inside && previous > MonoTime{}) longest_gap_ = std::max(longest_gap_, arrivals_.at(position) - previous);
     deadline_ = now.mono + gap_limit();
+  }
   arm(now, out);
   return used;
 }
@@ -251,7 +255,7 @@ bool D0Session::handle(const D0Event& event, Instant now, SessionOut& out) {
 bool D0Session::on_telegram(const D0Event& event, Instant now, SessionOut& out) {
   const bool vouched = event.check != CheckValue::none && !event.check_wrong;
   DataBlockReader reader(event.block, vouched ? Grammar::lenient : Grammar::strict);
-  const WallTime stamp = now.wall_at(arrival(event.block_offset));
+  const WallTime stamp = now.wall_at(arrivals_.at(event.block_offset));
   std::size_t sets = 0;
   DataSet set;
   while (reader.next(set)) {
@@ -282,7 +286,10 @@ bool D0Session::on_telegram(const D0Event& event, Instant now, SessionOut& out) 
   }
   if (event.check_wrong)
     out.faults.push_back({FaultKind::check_value, fmt::format("{}; used all the same, as configured (checksum)", event.reason)});
-  if (!vouched) {
+  if (vouched) {
+    decoder_.confirm_check();
+    if (settings_.checksum != ChecksumMode::automatic) gate_.observe(out.readings);
+  } else {
     if (const unsigned refused = gate_.filter(out.readings); refused > 0)
       out.faults.push_back({FaultKind::implausible, fmt::format("{} counter value(s) not confirmed by the next telegram", refused)});
   }
@@ -291,10 +298,11 @@ bool D0Session::on_telegram(const D0Event& event, Instant now, SessionOut& out) 
                                                    sets, event.identification.vendor, event.identification.baud,
                                                    event.identification.text)});
   saw_check_ = saw_check_ || vouched;
-  succeeded_ = true;
+  quick_ = true;
+  nak_rest_ -= nak_rest_ > 0 ? 1 : 0;
   block_length_ = static_cast<std::size_t>(decoder_.position() - event.block_offset);
   message_length_ = static_cast<std::size_t>(decoder_.position() - event.message_offset);
-  readout_end_ = last_byte_;
+  note_readout_end();
   ++out.telegrams;
   end_cycle(now, out);
   return true;
@@ -305,6 +313,7 @@ void D0Session::on_damage(const D0Event& event, Instant now, SessionOut& out) {
   if (event.wanted != event.received)
     detail += fmt::format(": {0:0{2}X} computed, {1:0{2}X} received", event.wanted, event.received,
                           event.check == CheckValue::crc16 ? 4 : 2);
+  note_readout_end();
   had_etx_ = event.fault != FaultKind::truncated && event.fault != FaultKind::oversized && event.check == CheckValue::bcc;
   fail(event.fault, std::move(detail), now, out);
 }
@@ -312,7 +321,9 @@ void D0Session::on_damage(const D0Event& event, Instant now, SessionOut& out) {
 /// A readout failed: asks again if it may, else ends the cycle.
 void D0Session::fail(FaultKind kind, std::string detail, Instant now, SessionOut& out) {
   out.faults.push_back({kind, std::move(detail)});
+  if (kind == FaultKind::silence) quick_ = false;
   if (!pulls()) {
+    change_line(settings_.line.baud, out);
     state_ = State::listening;
     deadline_ = now.mono + settings_.read_timeout;
     return;
@@ -322,30 +333,44 @@ void D0Session::fail(FaultKind kind, std::string detail, Instant now, SessionOut
     return;
   }
   state_ = State::before_repeat;
+  settle_until_ = now.mono + settings_.read_timeout;
   deadline_ = MonoTime{};
-  settle_line(now, out);
+  settle_line(now);
 }
 
-/// Before a repetition the line must be silent: the rest of the damaged message may still be coming.
-void D0Session::settle_line(Instant now, SessionOut& out) {
-  (void)out;
-  const MonoDuration quiet = settings_.paced_line ? std::max<MonoDuration>(kQuiet, line_time(kSilentCharacters)) : kNetworkQuiet;
-  deadline_ = std::max(deadline_, now.mono + std::max<MonoDuration>(quiet, reaction()));
+/// A data message has come to its end, right or damaged: from here the meter's pause counts.
+void D0Session::note_readout_end() {
+  readout_end_ = last_byte_;
+  readout_ended_ = true;
 }
+
+/// Before a repetition the line must be silent: the rest of the damaged message may still be coming. Noise without a
+/// pause holds it up for no longer than the read timeout. A new request keeps the meter's pause, too.
+void D0Session::settle_line(Instant now) {
+  const MonoDuration quiet =
+      settings_.paced_line ? std::max<MonoDuration>(kQuiet, arrivals_.line_time(kSilentCharacters)) : kNetworkQuiet;
+  deadline_ = std::max(deadline_, now.mono + std::max<MonoDuration>(quiet, reaction()));
+  if (!repeats_by_nak() && readout_end_) deadline_ = std::max(deadline_, *readout_end_ + learner_.pause());
+  deadline_ = std::min(deadline_, std::max(settle_until_, now.mono));
+}
+
+bool D0Session::repeats_by_nak() const { return had_etx_ && saw_check_ && nak_rest_ == 0; }
 
 void D0Session::end_cycle(Instant now, SessionOut& out) {
   out.cycle_done = true;
   out.not_before = now.mono;
   if (!pulls()) {
+    change_line(settings_.line.baud, out);
     state_ = State::listening;
     return;
   }
   state_ = State::idle;
-  if (readout_end_) out.not_before = std::max(now.mono, *readout_end_ + learner_.pause());
+  if (!out.faults.empty()) out.not_before += kQuiet;  // what is left of a damaged message may still be coming
+  if (readout_end_) out.not_before = std::max(out.not_before, *readout_end_ + learner_.pause());
 }
 
 void D0Session::timer(Instant now, SessionOut& out) {
-  if (now.mono >= deadline_ || (decoder_.in_tail() && now.mono >= last_byte_ + line_time(kSilentCharacters))) {
+  if (now.mono >= deadline_ || (decoder_.in_tail() && now.mono >= last_byte_ + arrivals_.line_time(kSilentCharacters))) {
     switch (state_) {
       case State::idle: break;
       case State::before_request: send_request(now, out); break;
@@ -356,7 +381,8 @@ void D0Session::timer(Instant now, SessionOut& out) {
         deadline_ = transmitted_ + answer_limit();
         break;
       case State::before_repeat:
-        if (++repeats_, had_etx_ && saw_check_ && !nak_ignored_) {
+        ++repeats_;
+        if (repeats_by_nak()) {
           send_repeat_request(now, out);
         } else {
           send_request(now, out);
@@ -390,24 +416,37 @@ void D0Session::on_silence(Instant now, SessionOut& out) {
     return;
   }
   if (repeat_pending_) {  // the meter does not know NAK: ask from the start
-    nak_ignored_ = true;
+    nak_rest_ = kNakRest;
     repeat_pending_ = false;
     send_request(now, out);
     return;
   }
-  if (state_ == State::awaiting_answer && readout_end_ &&
-      learner_.ignored(std::chrono::duration_cast<PauseLearner::Duration>(request_sent_ - *readout_end_))) {
+  if (state_ == State::awaiting_answer && since_request_ > settings_.pull_sequence.size()) {  // more than an echo
+    had_etx_ = false;
+    fail(FaultKind::grammar, "what came after the request is no identification", now, out);
+    return;
+  }
+  if (state_ == State::awaiting_answer && readout_end_ && deaf(request_sent_ - *readout_end_)) {
     // asked too soon: not a fault of the meter or the line
     if (out.wants(Level::debug))
       out.notes.push_back({Level::debug, fmt::format("no answer {} ms after the last readout; the pause is now {} ms",
                                                      std::chrono::duration_cast<milliseconds>(request_sent_ - *readout_end_).count(),
                                                      learner_.pause().count())});
-    end_cycle(now, out);
+    if (repeats_ > 0) send_request(now, out);
+    else end_cycle(now, out);
     return;
   }
-  const char* what = state_ == State::awaiting_answer ? "no identification after the request" : "no data after the acknowledge";
+  const char* what = state_ == State::awaiting_answer ? "no identification after the request" : "no data after the identification";
   fail(FaultKind::silence,
        fmt::format("{} within {:.1f} s", what, std::chrono::duration<double>(now.mono - transmitted_).count()), now, out);
+}
+
+/// Whether a meter that did not answer a request sent so long after a readout may just not have been ready; learns from
+/// the first such request.
+bool D0Session::deaf(MonoDuration elapsed) {
+  const auto pause = std::chrono::duration_cast<PauseLearner::Duration>(elapsed);
+  const bool learned = first_request_ && learner_.ignored(pause);
+  return learned || pause < kDeaf;
 }
 
 void D0Session::lost(Instant now, SessionOut& out) {
@@ -426,7 +465,7 @@ void D0Session::arm(Instant now, SessionOut& out) {
   }
   out.timer = deadline_;
   if (decoder_.in_tail()) {
-    const MonoDuration quiet = settings_.paced_line ? std::max<MonoDuration>(kQuiet, line_time(kSilentCharacters)) : kNetworkQuiet;
+    const MonoDuration quiet = settings_.paced_line ? std::max<MonoDuration>(kQuiet, arrivals_.line_time(kSilentCharacters)) : kNetworkQuiet;
     out.timer = std::min(deadline_, last_byte_ + quiet);
     deadline_ = *out.timer;
     return;
@@ -437,13 +476,13 @@ void D0Session::arm(Instant now, SessionOut& out) {
   // sends by itself is known from its identification on.
   const bool block = decoder_.in_block();
   const std::size_t length = block ? block_length_ : message_length_;
-  MonoTime until = now.mono + line_time(kGatherCharacters);
+  MonoTime until = now.mono + arrivals_.line_time(kGatherCharacters);
   if (length > 1) {
     const MonoTime end =
-        arrival(block ? decoder_.block_offset() : decoder_.message_offset()) + line_time(length - 1) + milliseconds{1};
-    until = end > now.mono ? end : now.mono + line_time(2);
+        arrivals_.at(block ? decoder_.block_offset() : decoder_.message_offset()) + arrivals_.line_time(length - 1) + milliseconds{1};
+    until = end > now.mono ? end : now.mono + arrivals_.line_time(2);
   }
-  out.quiet_until = std::min({until, now.mono + line_time(kMostGathered), deadline_ - milliseconds{1}});
+  out.quiet_until = std::min({until, now.mono + arrivals_.line_time(kMostGathered), deadline_ - milliseconds{1}});
 }
 
 }  // namespace vz::d0

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/arrival_log.hpp"
 #include "protocols/d0/counter_gate.hpp"
 #include "protocols/d0/decoder.hpp"
 #include "protocols/d0/pause_learner.hpp"
@@ -56,12 +57,6 @@ class D0Session final : public Session {
     before_repeat,    ///< a damaged readout: waiting for the line to be silent
     listening,        ///< a meter that sends by itself
   };
-  /// When the read that brought a stream position returned, and how far the stream was then.
-  struct Mark {
-    std::uint64_t position = 0;
-    MonoTime at{};
-  };
-
   void send_request(Instant now, SessionOut& out);
   void send_acknowledge(Instant now, SessionOut& out);
   void send_repeat_request(Instant now, SessionOut& out);
@@ -69,18 +64,19 @@ class D0Session final : public Session {
   bool on_telegram(const D0Event& event, Instant now, SessionOut& out);
   void on_damage(const D0Event& event, Instant now, SessionOut& out);
   void on_silence(Instant now, SessionOut& out);
-  void settle_line(Instant now, SessionOut& out);
+  void settle_line(Instant now);
+  void note_readout_end();
+  bool deaf(MonoDuration elapsed);
+  [[nodiscard]] bool repeats_by_nak() const;
   void fail(FaultKind kind, std::string detail, Instant now, SessionOut& out);
   void end_cycle(Instant now, SessionOut& out);
   void change_line(unsigned baud, SessionOut& out);
   void arm(Instant now, SessionOut& out);
   bool handle(const D0Event& event, Instant now, SessionOut& out);
 
-  void remember(std::size_t count, Instant now, MonoTime previous);
-  [[nodiscard]] MonoTime arrival(std::uint64_t position) const;
-  [[nodiscard]] MonoDuration line_time(std::size_t characters) const;
   [[nodiscard]] MonoDuration answer_limit() const;
   [[nodiscard]] MonoDuration gap_limit() const;
+  [[nodiscard]] MonoDuration known_limit(MonoDuration slowest) const;
   [[nodiscard]] std::chrono::milliseconds reaction() const { return std::chrono::milliseconds{fast_ ? 20 : 200}; }
   [[nodiscard]] unsigned max_repeats() const;
 
@@ -99,21 +95,25 @@ class D0Session final : public Session {
   unsigned next_baud_ = 0;              ///< with changing_speed
   char meter_baud_ = ' ';
   bool fast_ = false;
-  bool answered_ = false;               ///< something arrived since the request
+  std::size_t since_request_ = 0;       ///< bytes that arrived since the request, an echo included
+  bool first_request_ = false;          ///< the request is the first after a readout
+  bool readout_ended_ = false;          ///< since the last request
+  MonoTime latest_ack_{};
+  MonoTime settle_until_{};
   unsigned repeats_ = 0;                ///< of this cycle
   bool repeat_pending_ = false;         ///< a NAK is out
   bool had_etx_ = false;                ///< the damaged message was complete, so that a NAK makes sense
 
   // learned, kept over a re-opened line
-  bool succeeded_ = false;              ///< there was a good readout
-  bool nak_ignored_ = false;
+  bool quick_ = false;                  ///< there was a good readout, and no silence since
+  unsigned nak_rest_ = 0;               ///< good readouts until a NAK is tried again
   bool saw_check_ = false;              ///< the meter sends check values
-  std::optional<MonoTime> readout_end_; ///< of the last good one
+  std::optional<MonoTime> readout_end_; ///< of the last one, right or damaged
   MonoDuration slowest_answer_{};
+  MonoDuration longest_gap_{};
   std::size_t block_length_ = 0;        ///< of the last good telegram, from the block's first byte to the end
   std::size_t message_length_ = 0;      ///< of the last good telegram with its identification
-  std::array<Mark, 8> marks_{};         ///< ring of the latest reads
-  std::size_t mark_ = 0;
+  ArrivalLog arrivals_;
 };
 
 }  // namespace vz::d0

@@ -241,6 +241,10 @@ bool DataBlockReader::read_address(DataSet& set) {
     if (length > kMaxAddress) return fail("an address longer than any meter sends");
     return true;
   }
+  if (grammar_ == Grammar::lenient && is_line_end(stop) && rest_.substr(0, length).find_first_of("/!") == std::string_view::npos) {
+    rest_.remove_prefix(length);  // a line of text: what the check value vouches for is no damage
+    return read_address(set);
+  }
   if (stop == ')') return fail("a closing bracket without an opening one");
   return fail(is_line_end(stop) ? "a line without brackets" : "a control character in an address");
 }

@@ -30,7 +30,7 @@ struct DataSet {
 };
 
 /// What a data block may hold without being damaged: a block that a check value vouches for may have stray control
-/// characters inside its values (defective serial numbers); one without may not.
+/// characters inside its values (defective serial numbers) and lines of text without brackets; one without may not.
 enum class Grammar { lenient, strict };
 
 /// Cuts a data block into data sets, one a call. Handles several brackets for one address, nested brackets
