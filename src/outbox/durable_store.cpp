@@ -11,7 +11,7 @@ constexpr unsigned kSequenceBits = 40;
 constexpr std::size_t kSegmentBytes = 1900;  ///< two of them fit a page
 constexpr std::size_t kSegmentReadings = 1024;
 constexpr std::uint64_t kPageSize = 4096;
-/// Of max_size, for the write-ahead log and the pages that a transaction needs before it frees any.
+/// Of max_size at most, for the write-ahead log and the pages that a transaction needs before it frees any.
 constexpr std::uint64_t kReserve = 1ULL << 20U;
 constexpr std::size_t kMaxRejected = 100'000;
 constexpr std::size_t kMaxReason = 300;
@@ -409,7 +409,7 @@ std::uint64_t DurableStore::used_bytes() {
 }
 
 bool DurableStore::make_room(Records& records, std::uint64_t bytes, std::vector<DroppedReadings>& dropped) {
-  const std::uint64_t budget = settings_.max_size - kReserve;
+  const std::uint64_t budget = settings_.max_size - std::min(kReserve, settings_.max_size / 2);
   while (db_->good() && used_bytes() + bytes > budget) {
     if (settings_.on_full == OnFull::drop_newest || !drop_first_segment(records, dropped)) return false;
   }

@@ -71,7 +71,7 @@ struct StoreSettings {
   std::uint64_t max_size = 256ULL << 20U;  ///< bytes, the write-ahead log included; at least kSmallestStore
   OnFull on_full = OnFull::drop_oldest;
 };
-inline constexpr std::uint64_t kSmallestStore = 2ULL << 20U;
+inline constexpr std::uint64_t kSmallestStore = 1ULL << 20U;
 
 /// The outbox's file: an SQLite database (write-ahead log, synchronous=FULL, exclusive lock) of segments, which are runs
 /// of readings of one queue in compact form (segment_codec.hpp). No threads, no clock, no policy: it does what it is told

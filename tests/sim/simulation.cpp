@@ -47,7 +47,7 @@ class TraceLog final : public Log {
   TraceLog(const FakeClock& clock, bool trace) : clock_(clock), trace_(trace) {}
   [[nodiscard]] bool enabled(Level level) const override { return trace_ && level <= Level::info; }
   void write(Level, std::string_view section, std::string_view text) override {
-    if (section.starts_with("chn") && text.starts_with("Adding")) return;
+    if (!trace_ || (section.starts_with("chn") && text.starts_with("Adding"))) return;
     fmt::print(stderr, "{:10.3f} {} {}\n", std::chrono::duration<double>(clock_.passed).count(), section, text);
   }
 
@@ -121,10 +121,19 @@ class WitnessOutbox final : public Outbox {
       if (reading.sequence < first || reading.sequence > last) continue;
       Item* item = channel.find(reading.stamp.time_since_epoch().count());
       if (item == nullptr) continue;
-      if (verdict == Verdict::rejected) item->rejected = true;
+      const auto index = static_cast<std::size_t>(item - channel.items.data());
+      if (verdict == Verdict::rejected) {
+        item->rejected = true;
+        if (!std::binary_search(channel.poisoned.begin(), channel.poisoned.end(), index))
+          world_.violated("a good reading was set aside");
+      }
+      if (verdict == Verdict::accepted && !item->durable && world_.settings.commit_interval == 0ms &&
+          outbox_.status().durable && world_.disk_bad == MonoTime{} && !world_.small) {
+        world_.violated("a reading was delivered before it was durable");
+      }
       if (verdict != Verdict::accepted) continue;
       item->accepted = true;
-      channel.acked = std::max(channel.acked, static_cast<std::size_t>(item - channel.items.data()) + 1);
+      channel.acked = std::max(channel.acked, index + 1);
     }
     outbox_.settle(queue, first, last, verdict, reason);
   }
@@ -197,6 +206,7 @@ class Life final : public HttpClient {
   void note_durable();
   void check_bounds();
   void check_orphans();
+  void trace(const char* what);
   void after_crash();
   void after_stop();
   void toggle_disk();
@@ -239,6 +249,17 @@ void Life::begin() {
   if (crashed()) return;
   add_channels();
   check_orphans();
+  trace("begins");
+}
+
+void Life::trace(const char* what) {
+  if (!world_.options.trace) return;
+  for (const auto& [queue, channel] : witness_.channels()) {
+    const QueueProgress progress = outbox_.progress(queue);
+    fmt::print(stderr, "{:10.3f} --- {} ...{}: {} items, settled to {}, stored to {}, last {}, waiting {}\n",
+               std::chrono::duration<double>(world_.clock.passed).count(), what, channel->uuid.substr(30),
+               channel->items.size(), progress.settled_to, progress.stored_to, progress.last, outbox_.stats(queue).waiting);
+  }
 }
 
 void Life::add_channels() {
@@ -445,6 +466,7 @@ void Life::run() {
   ++world_.counts["lives"];
   begin();
   while (!over()) uploader_.step();
+  trace("ends");
   if (crashed()) {
     after_crash();
     return;
@@ -502,10 +524,10 @@ void set_up(World& world) {
   world.settings.path = "/state/outbox.db";
   world.settings.commit_interval = std::chrono::milliseconds{kCommits[world.below(std::size(kCommits))]};
   world.settings.page_readings = std::size_t{16} << world.below(7);
-  world.small = world.chance(0.1);
+  world.small = world.chance(0.03);
   world.settings.max_size = world.small ? kSmallestStore : 64ULL << 20U;
   world.settings.on_full = world.small && world.chance(0.3) ? OnFull::drop_newest : OnFull::drop_oldest;
-  world.odd_values = world.chance(0.3);
+  world.odd_values = world.small || world.chance(0.3);
   world.disk_faults = world.chance(0.1);
   world.poison = world.chance(0.2) ? 0.002 : 0.0;
   if (world.chance(0.15)) world.mode = AggMode::max;
@@ -538,7 +560,7 @@ void live(World& world) {
   constexpr Ending kEndings[] = {Ending::stop, Ending::kill, Ending::power, Ending::crash_in_write, Ending::crash_in_write};
   const Ending ending = kEndings[world.below(std::size(kEndings))];
   // As many telegrams whatever their interval.
-  const double telegrams = world.options.size * (world.chance(0.1) ? 4000.0 : 600.0) * world.random.unit();
+  const double telegrams = world.options.size * (world.small ? 30.0 : 1.0) * (world.chance(0.1) ? 4000.0 : 600.0) * world.random.unit();
   const MonoDuration length = world.interval * static_cast<int>(telegrams + 1);
   for (const auto& endpoint : world.endpoints) {
     const double share = world.chance(0.3) ? 0.0 : world.random.unit();
@@ -548,11 +570,19 @@ void live(World& world) {
     Life life(world, configuration(world, false), ending, length, false);
     life.run();
   }
-  if (world.options.trace) fmt::print(stderr, "--- ending {}\n", static_cast<int>(ending));
+  if (world.options.trace) {
+    fmt::print(stderr, "--- ending {}\n", static_cast<int>(ending));
+    for (const std::string& name : world.disk.names())
+      fmt::print(stderr, "--- on disk: {} {} bytes\n", name, world.disk.content(name)->size());
+  }
   const CrashDisk::Loss losses[] = {CrashDisk::Loss::power, CrashDisk::Loss::power, CrashDisk::Loss::all};
   const bool power = ending == Ending::power || ending == Ending::crash_in_write || world.disk.crashed();
   world.disk.full = world.disk.failing = false;
   world.disk.reboot(power && ending != Ending::kill ? losses[world.below(3)] : CrashDisk::Loss::nothing);
+  if (world.options.trace) {
+    for (const std::string& name : world.disk.names())
+      fmt::print(stderr, "--- left on disk: {} {} bytes\n", name, world.disk.content(name)->size());
+  }
   world.clock.passed += std::chrono::seconds{1 + world.below(30)};
 }
 

@@ -201,6 +201,8 @@ int CrashDisk::sync(File& file) {
   if (lies_on_sync) return SQLITE_OK;
   for (const Change& pending : file.pending) apply(file.platter, pending);
   file.pending.clear();
+  // SQLite syncs the directory together with a new file, and that makes earlier deletions last, too.
+  if (!file.named) deleted_.clear();
   file.named = true;
   return SQLITE_OK;
 }
