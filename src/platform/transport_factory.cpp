@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "platform/transport_factory.hpp"
 
+#include "platform/file_transport.hpp"
 #include "platform/serial_transport.hpp"
 #include "platform/tcp_transport.hpp"
 #include "platform/wait.hpp"
@@ -27,6 +28,7 @@ Expected<std::unique_ptr<Transport>> SystemTransportFactory::open(const Endpoint
                                                                   MonoTime deadline, Wake& wake) {
   if (const auto* port = std::get_if<SerialPort>(&endpoint)) return SerialTransport::open(port->path, line);
   if (const auto* peer = std::get_if<TcpPeer>(&endpoint)) return TcpTransport::open(*peer, resolver_, deadline, wake);
+  if (const auto* file = std::get_if<FileSource>(&endpoint)) return FileTransport::open(*file);
   return std::unique_ptr<Transport>{std::make_unique<NullTransport>()};
 }
 
