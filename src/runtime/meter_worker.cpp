@@ -17,6 +17,14 @@ constexpr seconds kFirstReopen{1};
 constexpr seconds kLongestReopen{60};
 constexpr MonoDuration kFarAway = std::chrono::hours{24};
 
+/// What to look at when nothing comes from there.
+std::string_view silence_hint(const Endpoint& endpoint) {
+  if (std::holds_alternative<CommandSource>(endpoint)) return " Does the command work when the same user runs it by hand?";
+  if (std::holds_alternative<OneWireBus>(endpoint)) return " Are the sensors wired right, and is the pull-up resistor there?";
+  if (std::holds_alternative<FileSource>(endpoint)) return "";
+  return " Is the reading head in its place, the meter's interface unlocked, speed and parity right?";
+}
+
 }  // namespace
 
 MeterWorker::MeterWorker(const MeterSettings& settings, MeterSource source, MeterPipeline pipeline, Environment environment)
@@ -249,14 +257,13 @@ bool MeterWorker::perform(const Action& action) {
 void MeterWorker::report_faults() {
   if (out_.faults.empty()) return;
   for (const auto& fault : out_.faults) {
-    if (fault.kind == FaultKind::silence) {
+    if (fault.kind == FaultKind::silence && out_.telegrams == 0) {  // else it is one of several sensors
       dump("timeout!");
       if (!std::exchange(silent_, true)) {
         trouble_since_ = now_.mono;
         environment_.log.print(Level::alert, section_,
-                               "{}: {}. Is the reading head in its place, the meter's interface unlocked, speed and parity "
-                               "right? Asking on; the next line tells when it answers.",
-                               text(endpoint_), fault.detail);
+                               "{}: {}.{} Asking on; the next line tells when it answers.", text(endpoint_),
+                               fault.detail, silence_hint(endpoint_));
       }
     } else if (const auto count = notices_[static_cast<std::size_t>(fault.kind)].happened(now_.mono)) {
       environment_.log.print(Level::warning, section_, "{}: {} ({}). {}", text(endpoint_), text(fault.kind), fault.detail,
