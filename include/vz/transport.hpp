@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -24,9 +25,24 @@ struct TcpPeer {
   std::string host;
   std::string port;  ///< number or service name
 };
-using Endpoint = std::variant<NoTransport, SerialPort, TcpPeer>;
+/// A file, fifo or character device of which lines are read. Its bytes are records (core/source_records.hpp).
+struct FileSource {
+  std::string path;
+  bool rewind = false;  ///< each read takes the whole file; else only what was added
+  bool timed = false;   ///< reads when something is written to the transport; else when the file changes
+};
+/// A program to run whenever something is written to the transport. Its bytes are records.
+struct CommandSource {
+  std::string command;  ///< for sh -c
+  std::chrono::seconds limit{300};  ///< it is ended when it runs for longer
+};
+/// The temperature sensors of the kernel's 1-wire driver, read when something is written. Its bytes are records.
+struct OneWireBus {
+  std::string root;  ///< the folder with one entry a sensor
+};
+using Endpoint = std::variant<NoTransport, SerialPort, TcpPeer, FileSource, CommandSource, OneWireBus>;
 
-/// "/dev/ttyUSB0", "host:port", "[::1]:port".
+/// "/dev/ttyUSB0", "host:port", "[::1]:port", "/path", "command ..." (its first word only: the rest may hold secrets).
 std::string text(const Endpoint& endpoint);
 
 /// What a read brought.

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "platform/transport_factory.hpp"
 
+#include <unistd.h>
+
+#include "platform/command_transport.hpp"
+#include "platform/file_transport.hpp"
+#include "platform/onewire_transport.hpp"
 #include "platform/serial_transport.hpp"
 #include "platform/tcp_transport.hpp"
 #include "platform/wait.hpp"
@@ -27,6 +32,9 @@ Expected<std::unique_ptr<Transport>> SystemTransportFactory::open(const Endpoint
                                                                   MonoTime deadline, Wake& wake) {
   if (const auto* port = std::get_if<SerialPort>(&endpoint)) return SerialTransport::open(port->path, line);
   if (const auto* peer = std::get_if<TcpPeer>(&endpoint)) return TcpTransport::open(*peer, resolver_, deadline, wake);
+  if (const auto* file = std::get_if<FileSource>(&endpoint)) return FileTransport::open(*file);
+  if (const auto* program = std::get_if<CommandSource>(&endpoint)) return CommandTransport::open(*program, ::geteuid());
+  if (const auto* bus = std::get_if<OneWireBus>(&endpoint)) return OneWireTransport::open(*bus);
   return std::unique_ptr<Transport>{std::make_unique<NullTransport>()};
 }
 

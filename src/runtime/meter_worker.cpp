@@ -17,6 +17,14 @@ constexpr seconds kFirstReopen{1};
 constexpr seconds kLongestReopen{60};
 constexpr MonoDuration kFarAway = std::chrono::hours{24};
 
+/// What to look at when nothing comes from there.
+std::string_view silence_hint(const Endpoint& endpoint) {
+  if (std::holds_alternative<CommandSource>(endpoint)) return " Does the command work when the same user runs it by hand?";
+  if (std::holds_alternative<OneWireBus>(endpoint)) return " Are the sensors wired right, and is the pull-up resistor there?";
+  if (std::holds_alternative<FileSource>(endpoint)) return "";
+  return " Is the reading head in its place, the meter's interface unlocked, speed and parity right?";
+}
+
 }  // namespace
 
 MeterWorker::MeterWorker(const MeterSettings& settings, MeterSource source, MeterPipeline pipeline, Environment environment)
@@ -144,9 +152,8 @@ void MeterWorker::tell_silence(const std::string& detail) {
                            duration_text(now_.mono - silent_since_), detail);
   } else if (tell == Trouble::Tell::news || silence_.tries() == 1) {
     environment_.log.print(tell == Trouble::Tell::news ? Level::alert : Level::info, section_,
-                           "{}: {}. Is the reading head in its place, the meter's interface unlocked, speed and parity "
-                           "right? Asking on; the next line tells when it answers.",
-                           text(endpoint_), detail);
+                           "{}: {}.{} Asking on; the next line tells when it answers.", text(endpoint_), detail,
+                           silence_hint(endpoint_));
   }
 }
 
@@ -274,7 +281,7 @@ bool MeterWorker::perform(const Action& action) {
 void MeterWorker::report_faults() {
   if (out_.faults.empty()) return;
   for (const auto& fault : out_.faults) {
-    if (fault.kind == FaultKind::silence) {
+    if (fault.kind == FaultKind::silence && out_.telegrams == 0) {  // else it is one of several sensors
       dump("timeout!");
       tell_silence(fault.detail);
     } else if (const auto count = notices_[static_cast<std::size_t>(fault.kind)].happened(now_.mono)) {
