@@ -15,9 +15,6 @@ constexpr std::size_t kLongestNumber = 8;
 using Field = Cursor::Field;
 using Type = Field::Type;
 
-constexpr Type kTypes[8] = {Type::octets, Type::other,         Type::other,           Type::other,
-                            Type::boolean, Type::signed_number, Type::unsigned_number, Type::list};
-
 bool is_number(const Field& field) {
   return (field.type == Type::signed_number || field.type == Type::unsigned_number) && !field.data.empty() &&
          field.data.size() <= kLongestNumber;
@@ -125,7 +122,7 @@ bool read_value(Cursor& cursor, Value& value) {
       value.magnitude = number < 0 ? ~static_cast<std::uint64_t>(number) + 1 : static_cast<std::uint64_t>(number);
       break;
     }
-    case Type::other: break;
+    default: break;
   }
   return true;
 }
@@ -159,10 +156,10 @@ std::int64_t signed_value(std::span<const std::byte> bytes) {
   return static_cast<std::int64_t>(value);
 }
 
-bool Cursor::read(Field& field) {
+bool Cursor::read_long(Field& field) {
   if (at_ == end_) return false;
   unsigned head = std::to_integer<unsigned>(*at_++);
-  field.type = kTypes[(head & kTypeBits) >> 4U];
+  const auto type = static_cast<Type>((head & kTypeBits) >> 4U);
   std::size_t length = head & kLengthBits;
   unsigned heads = 1;
   while ((head & kMoreFollows) != 0) {
@@ -171,25 +168,31 @@ bool Cursor::read(Field& field) {
     length = length << 4U | (head & kLengthBits);
     ++heads;
   }
-  if (field.type == Type::list) {
-    field.count = length;
-    field.data = {};
-    return length <= left();  // an element has a byte at least
-  }
-  field.count = 0;
-  if (length < heads || length - heads > left()) return false;
-  field.data = {at_, length - heads};
-  at_ += length - heads;
-  return true;
+  return take(field, type, length, heads);
 }
 
 bool Cursor::skip(std::size_t count) {
-  Field field;
+  const std::byte* at = at_;
   while (count > 0) {
-    if (!read(field)) return false;
-    count += field.count;
-    if (--count > left()) return false;
+    if (at == end_) return false;
+    const auto head = std::to_integer<unsigned>(*at);
+    const std::size_t length = head & kLengthBits;
+    --count;
+    if (head < kTypeBits) {
+      if (length - 1 >= static_cast<std::size_t>(end_ - at)) return false;  // 0 wraps round
+      at += length;
+    } else if (head < kMoreFollows) {
+      ++at;
+      count += length;
+    } else {
+      Field field;
+      at_ = at;
+      if (!read_long(field)) return false;
+      at = at_;
+      count += field.count;
+    }
   }
+  at_ = at;
   return true;
 }
 

@@ -12,7 +12,8 @@ namespace vz::sml {
 class Cursor {
  public:
   struct Field {
-    enum class Type : std::uint8_t { octets, boolean, signed_number, unsigned_number, list, other } type = Type::other;
+    /// The three bits of the type-length byte; 1 to 3 are not assigned.
+    enum class Type : std::uint8_t { octets = 0, boolean = 4, signed_number = 5, unsigned_number = 6, list = 7 } type = Type::octets;
     std::size_t count = 0;            ///< of list: elements
     std::span<const std::byte> data;  ///< of all others
     [[nodiscard]] bool absent() const { return type == Type::octets && data.empty(); }
@@ -22,7 +23,11 @@ class Cursor {
   explicit Cursor(std::span<const std::byte> bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
 
   /// Reads one field, of a list only its head. False if the bytes end in it or its length cannot be.
-  bool read(Field& field);
+  bool read(Field& field) {
+    if (at_ == end_ || (*at_ & std::byte{0x80}) != std::byte{0}) return read_long(field);
+    const auto head = std::to_integer<unsigned>(*at_++);
+    return take(field, static_cast<Field::Type>(head >> 4U), head & 0x0FU, 1);
+  }
   /// Skips `count` fields, lists with all that is in them.
   bool skip(std::size_t count);
   /// Skips the byte 00 if it is next.
@@ -32,6 +37,22 @@ class Cursor {
   [[nodiscard]] std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
 
  private:
+  bool read_long(Field& field);
+  /// A head of `heads` bytes has been read and says `length`.
+  bool take(Field& field, Field::Type type, std::size_t length, std::size_t heads) {
+    field.type = type;
+    if (type == Field::Type::list) {
+      field.count = length;
+      field.data = {};
+      return length <= left();  // an element has a byte at least
+    }
+    field.count = 0;
+    if (length < heads || length - heads > left()) return false;
+    field.data = {at_, length - heads};
+    at_ += length - heads;
+    return true;
+  }
+
   const std::byte* at_ = nullptr;
   const std::byte* end_ = nullptr;
 };

@@ -134,8 +134,8 @@ SmlSession::Outcome SmlSession::read_frame(const FrameEvent& event, WallTime arr
         if (messages.tag() != kGetListResponse) break;
         ListReader list(messages.body());
         const bool whole = append_readings(list, settings_.mapping, arrival, out.readings);
-        outcome = Outcome::telegram;
-        if (!whole) fault(FaultKind::grammar, "the telegram's CRC is right, but the list of its registers is broken");
+        if (whole || !out.readings.empty()) outcome = Outcome::telegram;
+        if (!whole) fault(FaultKind::grammar, "the telegram's CRC is right, but the list of registers is broken");
         break;
     }
   }
