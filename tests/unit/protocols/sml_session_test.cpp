@@ -1,23 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The sml session told time and bytes by hand.
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+#include "support/counting_new.hpp"
 #include "support/sml_harness.hpp"
-
-namespace {
-std::atomic<long> allocations{0};
-}  // namespace
-
-// Counts what the steady state allocates (nothing). Replaces operator new of the whole test program.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size > 0 ? size : 1)) return memory;
-  throw std::bad_alloc{};
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace vz::test::sml {
 namespace {
@@ -230,9 +214,9 @@ TEST(SmlSession, DoesNotAllocateInTheSteadyState) {
     talk.receive(std::span(bytes).subspan(40));  // noise
   };
   round();
-  const long before = allocations;
+  AllocationCounter::start();
   for (int n = 0; n < 100; ++n) round();
-  EXPECT_EQ(allocations - before, 0);
+  EXPECT_EQ(AllocationCounter::stop(), 0U);
 }
 
 }  // namespace
