@@ -293,8 +293,8 @@ inline std::unique_ptr<Process> run_daemon(const Folder& folder, const std::stri
       std::vector<std::string>{program("vzlogger"), "-f", "-c", write_config(folder, text)}, in_folder(folder, std::move(options)));
 }
 
-/// Rounding, and a scheduler between the byte and the look at the clock.
-inline constexpr milliseconds kSlack{5};
+/// A scheduler between the byte and the look at the clock; the measurements at real speed know the true figure.
+inline constexpr milliseconds kSlack{100};
 /// A device's characters are taken to have come at the line's speed, so what a pseudo terminal brings in one piece seems
 /// to have begun earlier, by what the block would have taken.
 inline constexpr milliseconds kUnpacedPty{400};
