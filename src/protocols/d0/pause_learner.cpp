@@ -6,46 +6,49 @@
 namespace vz::d0 {
 
 void PauseLearner::answered(Duration elapsed) {
-  surprises_ = 0;
   if (elapsed > kLongest) {
-    // Nothing to learn; and if no pause is known to work, what failed was the outage that has just ended.
-    if (!worked_known_) {
-      failed_ = Duration{-1};
-      decide();
-    }
+    if (before_) known_ = *before_;
+    before_.reset();
     return;
   }
-  if (!worked_known_ || elapsed < worked_) {
-    worked_ = elapsed;
-    worked_known_ = true;
+  if (!before_) surprises_ = 0;
+  before_.reset();
+  if (!known_.worked || elapsed < *known_.worked) known_.worked = elapsed;
+  known_.failed = std::min(known_.failed, *known_.worked - Duration{1});
+  if (++answers_ >= kProbeAfter && known_.failed > Duration{0}) {
+    answers_ = 0;
+    known_.failed -= known_.failed / 4;
   }
-  if (failed_ >= worked_) failed_ = worked_ - Duration{1};
   decide();
 }
 
 bool PauseLearner::ignored(Duration elapsed) {
-  if (elapsed >= kLongest) return false;
-  if (worked_known_ && elapsed >= worked_) {
-    // It has answered after this pause before. Once is bad luck; twice in a row it wants more than it did.
-    if (++surprises_ < 2) return false;
-    worked_known_ = false;
-    worked_ = kLongest;
+  if (elapsed >= kLongest) {  // no pause explains this
+    if (before_) known_ = *before_;
+    return false;
+  }
+  const bool first = !before_;
+  if (first) before_ = known_;
+  if (known_.worked && elapsed >= *known_.worked) {
+    if (!first || ++surprises_ < kDoubtAfter) return false;
+    known_.worked.reset();
     surprises_ = 0;
   }
-  failed_ = std::max(failed_, elapsed);
+  known_.failed = std::max(known_.failed, elapsed);
   decide();
   return true;
 }
 
 void PauseLearner::decide() {
-  if (failed_ < Duration{0}) {
-    pause_ = Duration{0};
-  } else if (!worked_known_) {
-    pause_ = std::min(kLongest, failed_ + failed_ / 2 + Duration{500});
-  } else if (worked_ - failed_ > kCloseEnough) {
-    pause_ = failed_ + (worked_ - failed_) / 2;
+  const Duration failed = known_.failed;
+  if (failed < Duration{0}) {
+    known_.pause = Duration{0};
+  } else if (!known_.worked) {
+    known_.pause = std::min(kLongest, failed + failed / 2 + Duration{500});
+  } else if (*known_.worked - failed > kCloseEnough) {
+    known_.pause = failed + (*known_.worked - failed) / 2;
   } else {
-    pause_ = worked_ + worked_ / 100;  // some room for the jitter of both clocks
+    known_.pause = *known_.worked + *known_.worked / 100;  // some room for the jitter of both clocks
   }
 }
 

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "protocols/d0/telegram.hpp"
 
@@ -85,7 +84,6 @@ void D0Session::opened(Instant now, SessionOut& out) {
   state_ = pulls() ? State::idle : State::listening;
   repeats_ = 0;
   readout_end_.reset();
-  first_request_ = false;
   deadline_ = now.mono + settings_.read_timeout;
   arm(now, out);
 }
@@ -122,7 +120,6 @@ void D0Session::send_request(Instant now, SessionOut& out) {
     out.notes.push_back({Level::debug, fmt::format("sending pullsequenz send (len:{}).", settings_.pull_sequence.size())});
   state_ = State::awaiting_answer;
   since_request_ = 0;
-  first_request_ = std::exchange(readout_ended_, false);
   repeat_pending_ = false;
   request_sent_ = now.mono;
   transmitted_ = now.mono + arrivals_.line_time(settings_.pull_sequence.size());
@@ -138,7 +135,7 @@ void D0Session::on_identification(const D0Event& event, Instant now, SessionOut&
   meter_baud_ = id.baud;
   if (state_ == State::awaiting_answer) {
     slowest_answer_ = std::max(slowest_answer_, arrivals_.at(decoder_.position() - id.text.size() - 6) - transmitted_);
-    if (readout_end_ && first_request_) learner_.answered(std::chrono::duration_cast<PauseLearner::Duration>(request_sent_ - *readout_end_));
+    if (readout_end_) learner_.answered(std::chrono::duration_cast<PauseLearner::Duration>(request_sent_ - *readout_end_));
   } else if (state_ != State::listening) {
     return;  // repeated by the meter, or an echo
   }
@@ -341,7 +338,6 @@ void D0Session::fail(FaultKind kind, std::string detail, Instant now, SessionOut
 /// A data message has come to its end, right or damaged: from here the meter's pause counts.
 void D0Session::note_readout_end() {
   readout_end_ = last_byte_;
-  readout_ended_ = true;
 }
 
 /// Before a repetition the line must be silent: the rest of the damaged message may still be coming. Noise without a
@@ -441,11 +437,10 @@ void D0Session::on_silence(Instant now, SessionOut& out) {
        fmt::format("{} within {:.1f} s", what, std::chrono::duration<double>(now.mono - transmitted_).count()), now, out);
 }
 
-/// Whether a meter that did not answer a request sent so long after a readout may just not have been ready; learns from
-/// the first such request.
+/// Whether a meter that did not answer a request sent so long after a readout may just not have been ready.
 bool D0Session::deaf(MonoDuration elapsed) {
   const auto pause = std::chrono::duration_cast<PauseLearner::Duration>(elapsed);
-  const bool learned = first_request_ && learner_.ignored(pause);
+  const bool learned = learner_.ignored(pause);
   return learned || pause < kDeaf;
 }
 

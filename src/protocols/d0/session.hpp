@@ -96,8 +96,6 @@ class D0Session final : public Session {
   char meter_baud_ = ' ';
   bool fast_ = false;
   std::size_t since_request_ = 0;       ///< bytes that arrived since the request, an echo included
-  bool first_request_ = false;          ///< the request is the first after a readout
-  bool readout_ended_ = false;          ///< since the last request
   MonoTime latest_ack_{};
   MonoTime settle_until_{};
   unsigned repeats_ = 0;                ///< of this cycle

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The d0 session in conversation with a small meter of its own, on simulated time.
 #include <deque>
+#include <numeric>
+#include <random>
 
 #include "protocols/d0/pause_learner.hpp"
 #include "protocols/d0/telegram.hpp"
@@ -419,6 +421,56 @@ TEST(PauseLearner, OneUnansweredRequestIsNotTakenForImpatience) {
   learner.answered(milliseconds{5});
   EXPECT_FALSE(learner.ignored(milliseconds{5}));
   EXPECT_EQ(learner.pause().count(), 0);
+}
+
+/// Asks a meter that wants `wanted` after each readout and is silent whenever `silent` says so; returns the pauses.
+template <typename Silent>
+std::vector<milliseconds> ask(d0::PauseLearner& learner, int readouts, milliseconds wanted, Silent silent) {
+  std::vector<milliseconds> pauses;
+  for (int i = 0; i < readouts; ++i) {
+    milliseconds since = learner.pause();
+    while (since < wanted || silent(i)) {
+      learner.ignored(since);
+      since = std::max(since + milliseconds{2400}, learner.pause());
+    }
+    learner.answered(since);
+    pauses.push_back(learner.pause());
+  }
+  return pauses;
+}
+
+TEST(PauseLearner, AnAbsentMeterTeachesNothing) {
+  for (const int wanted : {0, 3000}) {
+    d0::PauseLearner learner;
+    const auto usual = ask(learner, 50, milliseconds{wanted}, [](int) { return false; }).back();
+    milliseconds since = learner.pause();
+    for (; since < std::chrono::minutes{5}; since = std::max(since + milliseconds{2400}, learner.pause())) learner.ignored(since);
+    learner.answered(since);
+    EXPECT_EQ(learner.pause(), usual) << wanted;
+  }
+}
+
+TEST(PauseLearner, ABadLineDoesNotMakeTheMeterSlowForGood) {
+  for (const int wanted : {0, 3000}) {
+    d0::PauseLearner learner;
+    std::mt19937 random{1};
+    const auto pauses = ask(learner, 20'000, milliseconds{wanted}, [&](int i) { return i < 15'000 && random() % 16 == 0; });
+    const auto sum = std::accumulate(pauses.begin(), pauses.end(), milliseconds{0});
+    EXPECT_LE(sum / pauses.size(), milliseconds{wanted + 1000}) << wanted;
+    EXPECT_LE(pauses.back(), milliseconds{wanted + 500}) << wanted;
+  }
+}
+
+TEST(PauseLearner, AMeterThatWantsMoreThanItDidGetsIt) {
+  d0::PauseLearner learner;
+  ask(learner, 20, milliseconds{500}, [](int) { return false; });
+  EXPECT_GE(ask(learner, 20, milliseconds{3000}, [](int) { return false; }).back(), milliseconds{3000});
+}
+
+TEST(PauseLearner, AMeterThatWantsLessThanItDidIsAskedSoonerInTheEnd) {
+  d0::PauseLearner learner;
+  ask(learner, 20, milliseconds{9000}, [](int) { return false; });
+  EXPECT_LE(ask(learner, 10'000, milliseconds{1000}, [](int) { return false; }).back(), milliseconds{1300});
 }
 
 TEST(CounterGate, HoldsWhatRunsBackwardsOrLeapsUntilItIsConfirmed) {
