@@ -263,7 +263,24 @@ void DurableOutbox::count_dropped(Queue& queue, std::uint64_t count) {
   untold_drops_ += count;
 }
 
+/// What a damaged file should have had.
+void DurableOutbox::count_lost(Queue& queue, SequenceRange range) {
+  const std::uint64_t count = settle_range(queue, range);
+  queue.dropped += count;
+  dropped_ += count;
+  untold_losses_ += count;
+}
+
 void DurableOutbox::tell_dropped() {
+  std::uint64_t lost = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    lost = std::exchange(untold_losses_, 0);
+  }
+  if (lost > 0) {
+    log_.print(Level::error, kSection, "{}: {} readings were in the damaged part of the file and are lost", settings_.path,
+               lost);
+  }
   std::uint64_t count = 0;
   {
     const MonoTime now = clock_.now().mono;
@@ -562,7 +579,7 @@ void DurableOutbox::loaded(Queue& queue, std::uint64_t after, const std::vector<
   std::uint64_t expected = after + 1;
   for (const DurableStore::LoadedRun& run : runs) {
     // A hole is what a damaged file has lost.
-    if (run.first > expected) count_dropped(queue, settle_range(queue, {expected, run.first - 1}));
+    if (run.first > expected) count_lost(queue, {expected, run.first - 1});
     for (std::size_t i = 0; i < run.readings.size(); ++i) {
       const std::uint64_t sequence = run.first + i;
       if (sequence < expected || sequence > queue.committed) continue;
@@ -571,7 +588,7 @@ void DurableOutbox::loaded(Queue& queue, std::uint64_t after, const std::vector<
     }
   }
   if (expected == after + 1) {
-    count_dropped(queue, settle_range(queue, {expected, queue.committed}));
+    count_lost(queue, {expected, queue.committed});
     queue.committed = after;
   }
 }

@@ -164,6 +164,7 @@ class DurableOutbox final : public Outbox {
   static void trim(Queue& queue);
   void drop_from_ram();
   void count_dropped(Queue& queue, std::uint64_t count);
+  void count_lost(Queue& queue, SequenceRange range);
   void tell_dropped();
 
   bool begin_io(MonoTime deadline);
@@ -221,6 +222,7 @@ class DurableOutbox final : public Outbox {
   std::uint64_t bytes_ = 0;
   std::uint64_t dropped_ = 0;
   std::uint64_t untold_drops_ = 0;
+  std::uint64_t untold_losses_ = 0;
   std::optional<MonoTime> drops_told_;
 };
 

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
+
+#include "outbox/page_salvage.hpp"
 
 namespace vz {
 namespace {
@@ -198,11 +201,15 @@ Expected<void> DurableStore::recover(const std::string& cause) {
   const std::string fresh = path + ".recovering";
   if (auto made = connect(fresh); !made) return made;
   Recovery result{.set_aside = {}, .cause = cause};
+  db_->exec("BEGIN IMMEDIATE");
   if (auto source = Sqlite::open(path, files_.vfs())) {
     (*source)->leave_log();
     (*source)->exec("PRAGMA locking_mode=EXCLUSIVE");
     result.readings = salvage(**source);
   }
+  result.readings += salvage_pages(path);
+  name_lost_queues();
+  db_->exec("COMMIT");
   db_->exec("PRAGMA wal_checkpoint(TRUNCATE)");
   if (!db_->good()) return tl::unexpected(failed());
   records_.clear();
@@ -220,7 +227,6 @@ Expected<void> DurableStore::recover(const std::string& cause) {
 }
 
 std::uint64_t DurableStore::salvage(Sqlite& source) {
-  db_->exec("BEGIN IMMEDIATE");
   {
     auto q = source.query("SELECT id, endpoint, channel, head, last, settled FROM queue");
     while (q.row()) {
@@ -254,13 +260,64 @@ std::uint64_t DurableStore::salvage(Sqlite& source) {
     salvage_segments(source, true, seen, readings);
     std::ignore = source.failure();
   }
+  return readings;
+}
+
+/// Rows that the damaged tree does not lead to any more: page by page, in the file and in its log. Only segments carry a
+/// check value, and only those of which nothing is known yet, or less, are taken.
+std::uint64_t DurableStore::salvage_pages(const std::string& path) {
+  constexpr std::size_t kLogHeader = 32;
+  constexpr std::size_t kFrameHeader = 24;
+  std::uint64_t readings = 0;
+  const std::uint64_t size = files_.size(path);
+  for (std::uint64_t at = 0; at < size; at += kPageSize) readings += salvage_page(files_.read(path, at, kPageSize), at == 0);
+  const std::string log = path + "-wal";
+  const std::uint64_t log_size = files_.size(log);
+  for (std::uint64_t at = kLogHeader; at < log_size; at += kFrameHeader + kPageSize)
+    readings += salvage_page(files_.read(log, at + kFrameHeader, kPageSize), false);
+  return readings;
+}
+
+std::uint64_t DurableStore::salvage_page(std::string_view page, bool first) {
+  using Kind = SalvagedColumn::Kind;
+  std::uint64_t readings = 0;
+  salvage_rows(page, first, [&](std::int64_t id, std::span<const SalvagedColumn> c) {
+    const bool segment = c.size() == 4 && c[1].kind == Kind::integer && c[2].kind == Kind::integer && c[3].kind == Kind::blob;
+    const bool queue = c.size() == 6 && c[1].kind == Kind::text && c[2].kind == Kind::text &&
+                       c[3].kind == Kind::integer && c[4].kind == Kind::integer && c[5].kind == Kind::text;
+    if (queue && id > 0 && id < (1LL << 22U)) {
+      db_->query("INSERT OR IGNORE INTO queue VALUES(?,?,?,?,?,?)")
+          .bind(id).bind(c[1].bytes).bind(c[2].bytes).bind(c[3].integer).bind(c[4].integer).bind(c[5].bytes)
+          .run();
+    }
+    std::vector<StoredReading> run;
+    if (!segment || !decode_segment(c[3].bytes, static_cast<std::uint64_t>(id), run) || run.empty()) return;
+    const auto count = static_cast<std::int64_t>(run.size());
+    std::int64_t known = 0;
+    {
+      auto q = db_->query("SELECT max(n, 0) FROM segment WHERE id=?");
+      if (q.bind(id).row()) known = q.integer(0);
+    }
+    std::int64_t head = 0;
+    {
+      auto q = db_->query("SELECT head FROM queue WHERE id=?");
+      if (q.bind(id >> kSequenceBits).row()) head = q.integer(0);
+    }
+    if (known >= count || static_cast<std::int64_t>(sequence_of(id)) + count - 1 <= head) return;
+    db_->query("INSERT OR REPLACE INTO segment VALUES(?,?,?,?)")
+        .bind(id).bind(count).bind(ms(run.front().stamp)).bind_blob(c[3].bytes)
+        .run();
+    readings += static_cast<std::uint64_t>(count - known);
+  });
+  return readings;
+}
+
+void DurableStore::name_lost_queues() {
   // A queue whose row is lost still has its readings: they wait under a name that says so.
   db_->exec("INSERT OR IGNORE INTO queue SELECT id >> 40, '(lost)', 'queue ' || (id >> 40), "
             "(min(id) & 1099511627775) - 1, 0, '' FROM segment GROUP BY id >> 40");
   db_->exec("UPDATE queue SET last = max(last, head, coalesce((SELECT (s.id & 1099511627775) + s.n - 1 FROM segment s "
             "WHERE s.id BETWEEN queue.id << 40 AND ((queue.id + 1) << 40) - 1 ORDER BY s.id DESC LIMIT 1), 0))");
-  db_->exec("COMMIT");
-  return readings;
 }
 
 bool DurableStore::salvage_segments(Sqlite& source, bool backwards, std::int64_t& seen, std::uint64_t& readings) {
@@ -501,9 +558,9 @@ Expected<std::uint64_t> DurableStore::retarget(const QueueName& from, const Queu
       for (const LoadedRun& run : runs) {
         for (std::size_t i = 0; i < run.readings.size(); ++i) {
           const std::uint64_t sequence = run.first + i;
-          if (sequence > old.head && !settled.contains(sequence)) add.readings.push_back(run.readings[i]);
+          if (sequence > after && !settled.contains(sequence)) add.readings.push_back(run.readings[i]);
         }
-        after = run.first + run.readings.size() - 1;
+        after = std::max(after, run.first + run.readings.size() - 1);
       }
       moved += add.readings.size();
       Record& target = record(records, to);

@@ -140,6 +140,9 @@ class DurableStore {
   Expected<void> recover(const std::string& cause);
   std::uint64_t salvage(Sqlite& source);
   bool salvage_segments(Sqlite& source, bool backwards, std::int64_t& seen, std::uint64_t& readings);
+  std::uint64_t salvage_pages(const std::string& path);
+  std::uint64_t salvage_page(std::string_view page, bool first);
+  void name_lost_queues();
   bool check();
   bool read_records();
   Record& record(Records& records, const QueueName& name);

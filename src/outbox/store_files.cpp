@@ -58,6 +58,15 @@ class SystemFiles final : public StoreFiles {
     return ::stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
   }
 
+  std::string read(const std::string& path, std::uint64_t offset, std::size_t size) const override {
+    std::string bytes(size, '\0');
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const auto got = fd < 0 ? ssize_t{0} : ::pread(fd, bytes.data(), size, static_cast<off_t>(offset));
+    if (fd >= 0) ::close(fd);
+    bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return bytes;
+  }
+
   bool rename(const std::string& from, const std::string& to) override {
     return std::rename(from.c_str(), to.c_str()) == 0 && sync_folder(to);
   }

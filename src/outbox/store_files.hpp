@@ -20,6 +20,8 @@ class StoreFiles {
   virtual void release() = 0;
   [[nodiscard]] virtual bool exists(const std::string& path) const = 0;
   [[nodiscard]] virtual std::uint64_t size(const std::string& path) const = 0;
+  /// Up to `size` bytes from `offset` on; fewer at the end, none if it cannot be read.
+  [[nodiscard]] virtual std::string read(const std::string& path, std::uint64_t offset, std::size_t size) const = 0;
   /// Replaces `to`; durable on return. False if it fails.
   virtual bool rename(const std::string& from, const std::string& to) = 0;
   virtual bool remove(const std::string& path) = 0;

@@ -116,6 +116,11 @@ class MemoryFiles final : public StoreFiles {
     const std::string* content = disk_.content(path);
     return content == nullptr ? 0 : content->size();
   }
+  std::string read(const std::string& path, std::uint64_t offset, std::size_t size) const override {
+    const std::string* content = disk_.content(path);
+    if (content == nullptr || disk_.crashed() || offset >= content->size()) return {};
+    return content->substr(static_cast<std::size_t>(offset), size);
+  }
   bool rename(const std::string& from, const std::string& to) override { return disk_.rename(from, to); }
   bool remove(const std::string& path) override {
     return !disk_.has(path) || disk_.remove(path, false) == SQLITE_OK;

@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "outbox/durable_outbox.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <thread>
+
+#include "core/outbox_options.hpp"
+#include "outbox/outbox_writer.hpp"
+#include "support/crash_vfs.hpp"
+
+namespace vz {
+namespace {
+
+using namespace std::chrono_literals;
+using test::CrashDisk;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class FakeClock final : public Clock {
+ public:
+  [[nodiscard]] Instant now() const override {
+    return {MonoTime{} + passed, WallTime{1'700'000'000'000ms} + std::chrono::duration_cast<std::chrono::milliseconds>(passed)};
+  }
+  MonoDuration passed = 1h;
+};
+
+class KeptLog final : public Log {
+ public:
+  [[nodiscard]] bool enabled(Level level) const override { return level <= Level::info; }
+  void write(Level, std::string_view, std::string_view text) override { lines.emplace_back(text); }
+  std::vector<std::string> lines;
+};
+
+WallTime at(long long ms) { return WallTime{std::chrono::milliseconds{1'700'000'000'000 + ms}}; }
+
+const QueueName kQueue{"http://mw", "uuid-1"};
+
+/// Lives of the program over one disk.
+struct World {
+  FakeClock clock;
+  KeptLog log;
+  CrashDisk disk{1};
+  DurableSettings settings{.path = "/state/outbox.db", .page_readings = 8};
+  std::unique_ptr<DurableOutbox> outbox;
+  QueueId queue{};
+
+  World() { begin(); }
+  void begin() {
+    outbox = std::make_unique<DurableOutbox>(clock, log, settings, disk.files());
+    const auto started = outbox->start();
+    if (!started) ADD_FAILURE() << started.error().text();
+    queue = outbox->open(kQueue);
+  }
+  void stop_and_begin() {
+    ASSERT_TRUE(outbox->close(MonoTime::max()));
+    outbox.reset();
+    begin();
+  }
+  void crash_and_begin(CrashDisk::Loss loss = CrashDisk::Loss::all) {
+    disk.crash_now();
+    outbox.reset();
+    disk.reboot(loss);
+    begin();
+  }
+  void push(int from, int to) {
+    for (int i = from; i <= to; ++i) outbox->push(queue, at(i * 1000), i);
+  }
+  void wait(MonoDuration duration) {
+    clock.passed += duration;
+    outbox->tick();
+  }
+  /// Everything that waits, read and settled batch by batch as the uploader does.
+  std::vector<double> drain() {
+    std::vector<double> values;
+    for (int empty = 0; empty < 4;) {
+      std::vector<QueuedReading> batch;
+      outbox->peek(queue, 5, batch);
+      if (batch.empty()) {
+        ++empty;
+        outbox->tick();
+        continue;
+      }
+      empty = 0;
+      for (const QueuedReading& reading : batch) values.push_back(reading.value);
+      outbox->settle(queue, batch.front().sequence, batch.back().sequence, Verdict::accepted, {});
+    }
+    return values;
+  }
+  std::vector<QueuedReading> peek(std::size_t max = 1000) {
+    std::vector<QueuedReading> out;
+    outbox->peek(queue, max, out);
+    if (out.empty()) {
+      outbox->tick();
+      outbox->peek(queue, max, out);
+    }
+    return out;
+  }
+};
+
+std::vector<double> numbers(int from, int to) {
+  std::vector<double> out;
+  for (int i = from; i <= to; ++i) out.push_back(i);
+  return out;
+}
+
+TEST(DurableOutbox, AHealthyEndpointCostsNoWrite) {
+  World world;
+  for (int second = 0; second < 3600; ++second) {
+    world.push(second, second);
+    for (const QueuedReading& reading : world.peek())
+      world.outbox->settle(world.queue, reading.sequence, reading.sequence, Verdict::accepted, {});
+    world.wait(1s);
+  }
+  EXPECT_EQ(world.disk.changes(), 0U);
+  EXPECT_THAT(world.disk.names(), IsEmpty());
+  EXPECT_EQ(world.outbox->stats(world.queue).accepted, 3600U);
+}
+
+TEST(DurableOutbox, WhatWaitsLongerThanTheIntervalSurvivesAPowerCut) {
+  World world;
+  world.push(1, 3);
+  world.wait(4999ms);
+  EXPECT_EQ(world.disk.changes(), 0U);
+  world.wait(1ms);
+  world.push(4, 4);
+  world.crash_and_begin();
+  EXPECT_EQ(world.drain(), numbers(1, 3)) << "and the last one was too young";
+}
+
+TEST(DurableOutbox, ReReadReadingsAreRepeatsAndNewOnesAreNot) {
+  World world;
+  world.push(1, 3);
+  world.stop_and_begin();
+  world.push(4, 5);
+  const auto readings = world.peek();
+  const auto rest = [&] {
+    world.outbox->settle(world.queue, readings.front().sequence, readings.back().sequence, Verdict::accepted, {});
+    return world.peek();
+  };
+  std::vector<bool> repeats;
+  std::vector<double> values;
+  for (const auto& batch : {readings, rest()}) {
+    for (const QueuedReading& reading : batch) {
+      repeats.push_back(reading.repeat);
+      values.push_back(reading.value);
+    }
+  }
+  values.resize(5);
+  repeats.resize(5);
+  EXPECT_EQ(values, numbers(1, 5));
+  EXPECT_THAT(repeats, ElementsAre(true, true, true, false, false));
+}
+
+TEST(DurableOutbox, AStopKeepsEverythingInOrder) {
+  World world;
+  world.push(1, 100);
+  world.stop_and_begin();
+  world.push(101, 150);
+  world.stop_and_begin();
+  world.push(151, 160);
+  EXPECT_EQ(world.outbox->stats(world.queue).waiting, 160U);
+  EXPECT_EQ(world.outbox->stats(world.queue).oldest, at(1000));
+  EXPECT_EQ(world.drain(), numbers(1, 160));
+}
+
+TEST(DurableOutbox, ProgressSurvivesAndSequencesAreNotUsedAgain) {
+  World world;
+  world.push(1, 20);
+  world.wait(5s);
+  auto readings = world.peek(10);
+  world.outbox->settle(world.queue, readings.front().sequence, readings.back().sequence, Verdict::accepted, {});
+  const auto settled = readings.size();
+  world.stop_and_begin();
+  world.push(21, 21);
+  EXPECT_EQ(world.drain(), numbers(static_cast<int>(settled) + 1, 21));
+}
+
+TEST(DurableOutbox, WhatIsOnDiskNeedNotBeInMemory) {
+  World world;
+  for (int i = 0; i < 200; ++i) {
+    world.push(i * 10 + 1, i * 10 + 10);
+    world.wait(5s);
+  }
+  EXPECT_LE(world.outbox->status().ram_readings, 16U);
+  EXPECT_EQ(world.outbox->stats(world.queue).waiting, 2000U);
+  EXPECT_EQ(world.drain(), numbers(1, 2000));
+  EXPECT_LE(world.outbox->status().ram_readings, 16U);
+}
+
+TEST(DurableOutbox, TakesLittleSpaceAndGivesItBack) {
+  World world;
+  world.settings.page_readings = 2048;
+  world.stop_and_begin();
+  constexpr int kReadings = 86'400;
+  for (int i = 0; i < kReadings; ++i) {
+    world.outbox->push(world.queue, at(i * 1000 + i % 7), 132.149 + (i / 5) * 0.001);
+    if (i % 5 == 4) world.wait(5s);
+  }
+  const double each = static_cast<double>(world.disk.bytes()) / kReadings;
+  EXPECT_LT(each, 30.0);
+  EXPECT_EQ(world.drain().size(), static_cast<std::size_t>(kReadings));
+  for (int i = 0; i < 1000; ++i) world.wait(10ms);
+  world.wait(5s);
+  for (int i = 0; i < 100; ++i) world.wait(10ms);
+  EXPECT_LT(world.disk.bytes(), 1'000'000U);
+}
+
+TEST(DurableOutbox, WithIntervalZeroAReadingCountsOnceItIsDurable) {
+  World world;
+  world.settings.commit_interval = 0ms;
+  world.stop_and_begin();
+  world.push(1, 2);
+  std::vector<QueuedReading> out;
+  world.outbox->peek(world.queue, 10, out);
+  EXPECT_THAT(out, IsEmpty());
+  EXPECT_TRUE(world.outbox->flush(MonoTime::max()));
+  world.outbox->peek(world.queue, 10, out);
+  EXPECT_THAT(out, SizeIs(2));
+  world.crash_and_begin();
+  EXPECT_EQ(world.drain(), numbers(1, 2));
+}
+
+TEST(DurableOutbox, AFullFileDropsTheOldestAndSaysSo) {
+  World world;
+  world.settings.max_size = kSmallestStore;
+  world.stop_and_begin();
+  int pushed = 0;
+  while (world.outbox->stats(world.queue).dropped == 0) {
+    for (int i = 0; i < 1000; ++i, ++pushed) world.outbox->push(world.queue, at(pushed * 1000), std::sqrt(pushed));
+    world.wait(5s);
+    ASSERT_LT(pushed, 1'000'000);
+  }
+  EXPECT_LE(world.disk.bytes(), kSmallestStore);
+  EXPECT_THAT(world.log.lines, ElementsAre(AllOf(HasSubstr("outbox is full"), HasSubstr("outbox.max_size"))));
+  const auto dropped = world.outbox->stats(world.queue).dropped;
+  const auto left = world.drain();
+  ASSERT_EQ(left.size() + dropped, static_cast<std::size_t>(pushed));
+  EXPECT_EQ(left.front(), std::sqrt(static_cast<double>(dropped))) << "the oldest ones";
+}
+
+TEST(DurableOutbox, OrDropsTheNewestIfToldSo) {
+  World world;
+  world.settings.max_size = kSmallestStore;
+  world.settings.on_full = OnFull::drop_newest;
+  world.stop_and_begin();
+  for (int i = 0; i < 100'000; ++i) {
+    world.outbox->push(world.queue, at(i * 1000), std::sqrt(i));
+    if (i % 1000 == 999) world.wait(5s);
+  }
+  const auto dropped = world.outbox->stats(world.queue).dropped;
+  EXPECT_GT(dropped, 0U);
+  const auto left = world.drain();
+  EXPECT_EQ(left.size() + dropped, 100'000U);
+  EXPECT_EQ(left.front(), 0.0);
+  EXPECT_LE(world.disk.bytes(), kSmallestStore);
+}
+
+TEST(DurableOutbox, ChannelsThatAreGoneAreReportedAndCanMove) {
+  World world;
+  const QueueName gone{"http://mw", "gone"};
+  world.push(1, 10);
+  const QueueId other = world.outbox->open(gone);
+  for (int i = 0; i < 20; ++i) world.outbox->push(other, at(i), 100 + i);
+  ASSERT_TRUE(world.outbox->close(MonoTime::max()));
+  world.outbox.reset();
+  world.begin();
+  const auto orphans = world.outbox->orphans();
+  ASSERT_THAT(orphans, SizeIs(1));
+  EXPECT_EQ(orphans[0].name, gone);
+  EXPECT_EQ(orphans[0].waiting, 20U);
+  EXPECT_EQ(orphans[0].oldest, at(0));
+  const auto exported = world.outbox->export_readings(gone, 0, 1000);
+  ASSERT_TRUE(exported);
+  ASSERT_THAT(*exported, SizeIs(20));
+  EXPECT_EQ(exported->front().value, 100.0);
+
+  world.push(11, 12);
+  const auto moved = world.outbox->retarget(gone, kQueue);
+  ASSERT_TRUE(moved);
+  EXPECT_EQ(*moved, 20U);
+  world.push(13, 13);
+  EXPECT_THAT(world.outbox->orphans(), IsEmpty());
+  world.stop_and_begin();
+  auto expected = numbers(1, 12);
+  for (int i = 0; i < 20; ++i) expected.push_back(100 + i);
+  expected.push_back(13);
+  EXPECT_EQ(world.drain(), expected);
+}
+
+TEST(DurableOutbox, RejectedReadingsAreKeptApartAndCanComeBack) {
+  World world;
+  world.push(1, 3);
+  world.outbox->push(world.queue, at(9000), std::numeric_limits<double>::quiet_NaN());
+  const auto readings = world.peek();
+  world.outbox->settle(world.queue, readings[1].sequence, readings[1].sequence, Verdict::rejected, "out of range");
+  world.outbox->settle(world.queue, readings[3].sequence, readings[3].sequence, Verdict::rejected, "no number");
+  world.stop_and_begin();
+  auto rejected = world.outbox->rejected(0, 10);
+  ASSERT_TRUE(rejected);
+  ASSERT_THAT(*rejected, SizeIs(2));
+  EXPECT_EQ((*rejected)[0].value, 2.0);
+  EXPECT_EQ((*rejected)[0].reason, "out of range");
+  EXPECT_EQ((*rejected)[0].queue, kQueue);
+  EXPECT_TRUE(std::isnan((*rejected)[1].value));
+  EXPECT_EQ(world.outbox->stats(world.queue).waiting, 2U);
+  const auto back = world.outbox->requeue({(*rejected)[0].id, 4711});
+  ASSERT_TRUE(back);
+  EXPECT_EQ(*back, 1U);
+  EXPECT_THAT(*world.outbox->rejected(0, 10), SizeIs(1));
+  EXPECT_THAT(world.drain(), ElementsAre(1, 3, 2));
+}
+
+TEST(DurableOutbox, StatesAreKeptAtAStopOnly) {
+  World world;
+  world.outbox->put_state("window", std::string("\0bytes", 6));
+  world.wait(1h);
+  EXPECT_EQ(world.disk.changes(), 0U);
+  world.stop_and_begin();
+  EXPECT_EQ(world.outbox->get_state("window"), std::string("\0bytes", 6));
+  world.outbox->put_state("window", "");
+  EXPECT_EQ(world.outbox->get_state("window"), "");
+  world.wait(0s);
+  world.crash_and_begin();
+  EXPECT_EQ(world.outbox->get_state("window"), "") << "a state that was taken never comes back";
+}
+
+TEST(DurableOutbox, AFailingDiskIsToldOnceAndTriedAgain) {
+  World world;
+  world.disk.failing = true;
+  for (int i = 0; i < 1000; ++i) {
+    world.push(i, i);
+    world.wait(1s);
+  }
+  EXPECT_THAT(world.log.lines, ElementsAre(HasSubstr("stay in memory until it works again")));
+  EXPECT_FALSE(world.outbox->status().durable);
+  world.disk.failing = false;
+  world.wait(301s);
+  EXPECT_TRUE(world.outbox->status().durable);
+  EXPECT_THAT(world.log.lines, SizeIs(2));
+  world.crash_and_begin();
+  EXPECT_EQ(world.drain(), numbers(0, 999));
+}
+
+TEST(DurableOutbox, MemoryIsBoundedWhileTheDiskFails) {
+  World world;
+  world.settings.max_ram_readings = 100;
+  world.stop_and_begin();
+  world.disk.failing = true;
+  world.push(1, 250);
+  world.wait(5s);
+  EXPECT_EQ(world.outbox->stats(world.queue).waiting, 100U);
+  EXPECT_EQ(world.outbox->stats(world.queue).dropped, 150U);
+  EXPECT_EQ(world.drain(), numbers(151, 250));
+}
+
+TEST(DurableOutbox, AnyDamageLosesOnlyWhatItHit) {
+  // Every 512 bytes of the file in turn are overwritten; the program starts, and delivers what is not in there.
+  World first;
+  first.settings.page_readings = 4096;
+  for (int i = 0; i < 3000; ++i) first.outbox->push(first.queue, at(i * 1000), std::sqrt(i));
+  ASSERT_TRUE(first.outbox->close(MonoTime::max()));
+  const std::string file = *first.disk.content("/state/outbox.db");
+  for (std::size_t from = 0; from < file.size(); from += 512) {
+    World world;
+    world.settings.page_readings = 4096;
+    world.outbox.reset();
+    *world.disk.open("/state/outbox.db", true) = {.current = file, .platter = file, .pending = {}, .named = true};
+    std::string& content = *world.disk.content("/state/outbox.db");
+    for (std::size_t i = from; i < from + 512; ++i) content[i] = static_cast<char>(content[i] ^ 0x5a);
+    world.begin();
+    std::vector<OrphanQueue> orphans = world.outbox->orphans();
+    if (!orphans.empty()) {
+      ASSERT_TRUE(world.outbox->retarget(orphans[0].name, kQueue));
+    }
+    const auto values = world.drain();
+    for (const double value : values) {
+      const double n = value * value;
+      ASSERT_NEAR(n, std::round(n), 1e-6) << "altered, damage at " << from;
+    }
+    ASSERT_TRUE(std::is_sorted(values.begin(), values.end()));
+    if (from >= 4096) {
+      ASSERT_GE(values.size(), 2000U) << "damage at " << from;
+    }
+    if (values.size() < 3000) {
+      ASSERT_THAT(world.log.lines, testing::Not(IsEmpty())) << "damage at " << from;
+    }
+  }
+}
+
+TEST(DurableOutbox, AFileThatIsNoDatabaseIsSetAside) {
+  World world;
+  world.outbox.reset();
+  const std::string text(10'000, 'x');
+  *world.disk.open("/state/outbox.db", true) = {.current = text, .platter = text, .pending = {}, .named = true};
+  world.begin();
+  EXPECT_EQ(*world.disk.content("/state/outbox.db.damaged-1"), text);
+  EXPECT_THAT(world.log.lines, ElementsAre(AllOf(HasSubstr("/state/outbox.db.damaged-1"), HasSubstr("0 waiting readings"))));
+  world.push(1, 3);
+  world.stop_and_begin();
+  EXPECT_EQ(world.drain(), numbers(1, 3));
+}
+
+TEST(DurableOutbox, ACrashDuringARecoveryLosesNothing) {
+  World first;
+  for (int i = 0; i < 3000; ++i) first.outbox->push(first.queue, at(i * 1000), i);
+  ASSERT_TRUE(first.outbox->close(MonoTime::max()));
+  std::string file = *first.disk.content("/state/outbox.db");
+  for (std::size_t i = file.size() - 4096; i < file.size() - 3584; ++i) file[i] = '?';
+  std::size_t recovered = 0;
+  for (std::uint64_t crash = 0; crash < 80; ++crash) {
+    World world;
+    world.outbox.reset();
+    *world.disk.open("/state/outbox.db", true) = {.current = file, .platter = file, .pending = {}, .named = true};
+    if (crash > 0) {
+      world.disk.crash_after(crash);
+      world.outbox = std::make_unique<DurableOutbox>(world.clock, world.log, world.settings, world.disk.files());
+      std::ignore = world.outbox->start();
+      world.outbox.reset();
+      world.disk.reboot(CrashDisk::Loss::power);
+    }
+    world.begin();
+    const auto values = world.drain();
+    if (crash == 0) recovered = values.size();
+    ASSERT_EQ(values.size(), recovered) << "crash at change " << crash;
+  }
+  EXPECT_GE(recovered, 1500U) << "a page holds some 1100 of these";
+  EXPECT_LT(recovered, 3000U);
+}
+
+/// A folder of its own in the machine's file system.
+class DurableOutboxFiles : public testing::Test {
+ protected:
+  DurableOutboxFiles() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "vz-outbox-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~DurableOutboxFiles() override { std::filesystem::remove_all(folder_); }
+  [[nodiscard]] DurableOutbox make(const std::string& name = "outbox.db") {
+    return {clock_, log_, {.path = folder_ + "/" + name}, system_files()};
+  }
+  FakeClock clock_;
+  KeptLog log_;
+  std::string folder_;
+};
+
+TEST_F(DurableOutboxFiles, TwoNeverShareAFile) {
+  auto first = make();
+  ASSERT_TRUE(first.start());
+  auto second = make();
+  const auto started = second.start();
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().text(), AllOf(HasSubstr("another process"), HasSubstr("outbox.path")));
+  const QueueId queue = second.open(kQueue);
+  second.push(queue, at(1), 1);
+  EXPECT_EQ(second.stats(queue).waiting, 1U) << "it goes on in memory";
+  ASSERT_TRUE(first.close(MonoTime::max()));
+  EXPECT_TRUE(second.start());
+}
+
+TEST_F(DurableOutboxFiles, APathThatCannotBeWrittenIsAnError) {
+  { std::ofstream file(folder_ + "/file"); }
+  auto outbox = make("file/outbox.db");
+  const auto started = outbox.start();
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().text(), AllOf(HasSubstr(folder_), HasSubstr("outbox.path")));
+}
+
+TEST_F(DurableOutboxFiles, WritesNothingBeforeItHasTo) {
+  auto outbox = make();
+  ASSERT_TRUE(outbox.start());
+  const QueueId queue = outbox.open(kQueue);
+  outbox.push(queue, at(1), 1);
+  outbox.settle(queue, 1, 1, Verdict::accepted, {});
+  ASSERT_TRUE(outbox.close(MonoTime::max()));
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/outbox.db"));
+}
+
+TEST_F(DurableOutboxFiles, AForeignDatabaseIsLeftAlone) {
+  {
+    auto db = Sqlite::open(folder_ + "/outbox.db", {});
+    ASSERT_TRUE(db);
+    ASSERT_TRUE((*db)->exec("CREATE TABLE other(x)"));
+  }
+  auto outbox = make();
+  const auto started = outbox.start();
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().text(), HasSubstr("not an outbox"));
+}
+
+TEST_F(DurableOutboxFiles, TheWriterCommitsInTheBackground) {
+  class SteadyClock final : public Clock {
+   public:
+    [[nodiscard]] Instant now() const override { return {std::chrono::steady_clock::now(), at(0)}; }
+  } clock;
+  DurableOutbox outbox(clock, log_, {.path = folder_ + "/outbox.db", .commit_interval = 0ms, .page_readings = 64},
+                       system_files());
+  OutboxWriter writer(outbox, clock);
+  ASSERT_TRUE(outbox.start());
+  const QueueId queue = outbox.open(kQueue);
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::uint64_t calls = 0;
+  outbox.on_push([&] {
+    const std::scoped_lock lock(mutex);
+    ++calls;
+    changed.notify_all();
+  });
+  std::jthread thread([&](std::stop_token stop) { writer.run(stop); });
+  constexpr int kCount = 3000;
+  std::jthread meter([&] {
+    for (int i = 0; i < kCount; ++i) {
+      const auto telegram = outbox.together();
+      outbox.push(queue, at(i), i);
+      outbox.put_state("window", fmt::format("{}", i));
+    }
+  });
+  std::vector<double> seen;
+  std::uint64_t looked = 0;
+  while (seen.size() < kCount) {
+    std::vector<QueuedReading> batch;
+    outbox.peek(queue, 50, batch);
+    for (const QueuedReading& reading : batch) seen.push_back(reading.value);
+    if (!batch.empty()) {
+      outbox.settle(queue, batch.front().sequence, batch.back().sequence, Verdict::accepted, {});
+      continue;
+    }
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return calls != looked; });
+    looked = calls;
+  }
+  EXPECT_EQ(seen, numbers(0, kCount - 1));
+  meter.join();
+  EXPECT_TRUE(outbox.flush(MonoTime::max()));
+  thread.request_stop();
+  thread.join();
+  ASSERT_TRUE(outbox.close(MonoTime::max()));
+}
+
+TEST(OutboxOptions, AreComplete) {
+  for (const OptionSpec& option : outbox_options()) {
+    EXPECT_FALSE(option.help.empty()) << option.name;
+    EXPECT_FALSE(option.default_text.empty()) << option.name;
+  }
+  EXPECT_EQ(outbox_options().size(), 4U);
+}
+
+}  // namespace
+}  // namespace vz
