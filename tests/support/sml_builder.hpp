@@ -50,7 +50,7 @@ inline Bytes text(std::string_view data) {
 inline Bytes absent() { return {std::byte{0x01}}; }
 inline Bytes big_endian(std::uint64_t value, unsigned size) {
   Bytes out;
-  for (unsigned i = size; i-- > 0;) out.push_back(static_cast<std::byte>(value >> (8U * i)));
+  for (unsigned i = size; i-- > 0;) out.push_back(static_cast<std::byte>(i < 8 ? value >> (8U * i) : 0));
   return out;
 }
 inline Bytes u(std::uint64_t value, unsigned size) { return head(6, size, true) + big_endian(value, size); }
