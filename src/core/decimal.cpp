@@ -22,8 +22,9 @@ double decimal(std::uint64_t magnitude, int exponent) {
     const double number = static_cast<double>(magnitude);
     return exponent < 0 ? number / kPowers[static_cast<std::size_t>(-exponent)] : number * kPowers[static_cast<std::size_t>(exponent)];
   }
-  std::array<char, 64> text{};
-  char* end = std::to_chars(text.data(), text.data() + text.size(), magnitude).ptr;
+  constexpr std::size_t kDigits = 20;  // of the largest magnitude
+  std::array<char, 48> text{};
+  char* end = std::to_chars(text.data(), text.data() + kDigits, magnitude).ptr;
   *end++ = 'e';
   end = std::to_chars(end, text.data() + text.size(), exponent).ptr;
   double value = 0.0;

@@ -52,8 +52,11 @@ using Registers = std::multiset<std::pair<std::string, double>>;
 Registers parse(std::string_view text, d0::Grammar grammar) {
   Registers found;
   d0::DataBlockReader reader(text, grammar);
-  while (const auto set = reader.next())
-    if (set->code && set->number) found.emplace(std::string{set->address}, *set->number);
+  d0::DataSet set;
+  while (reader.next(set)) {
+    const auto number = d0::number(set.value);
+    if (set.code && number) found.emplace(std::string{set.address}, *number);
+  }
   if (reader.violation() != nullptr || !reader.closed()) found.clear();
   return found;
 }

@@ -296,7 +296,7 @@ void Life::add_meter(const std::vector<ChannelTruth*>& channels) {
     uploader_.add(queue, std::move(sink), fmt::format("chn{}", settings.number), channel->uuid.substr(30));
   }
   meter.pipeline = std::make_unique<MeterPipeline>(meter.settings, false, std::move(queues), witness_, world_.log,
-                                                   std::span<ReadingTap* const>{}, world_.clock.now().mono);
+                                                   std::span<ReadingTap* const>{}, world_.clock);
   meter.next = world_.clock.passed + std::chrono::milliseconds{1 + world_.below(2000)};
 }
 
