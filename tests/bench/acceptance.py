@@ -389,7 +389,8 @@ def faults(options):
             good = sum(not r.damaged for r in sent)
             wait_stored(bench, channel, good)
             stored = bench.stored(channel)
-            one = compare(sent, stored, slack_ms=5)
+            # such a readout takes no time at all, and a hundred meters share the machine with their reader
+            one = compare(sent, stored, slack_ms=50)
             for key in vars(one):
                 setattr(verdict, key, getattr(verdict, key) + getattr(one, key))
             if not one.good():
@@ -414,13 +415,16 @@ def faults(options):
 
 # ---- (g): context switches with a meter that pushes ----
 
-def switch_count(pid):
-    total = 0
+def switch_counts(pid):
+    """Of all threads: voluntary ones (waits), and those forced by other programs on the machine."""
+    voluntary = forced = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
         for line in (task / "status").read_text().splitlines():
-            if "ctxt_switches" in line:
-                total += int(line.split()[1])
-    return total
+            if line.startswith("voluntary_ctxt_switches"):
+                voluntary += int(line.split()[1])
+            elif line.startswith("nonvoluntary_ctxt_switches"):
+                forced += int(line.split()[1])
+    return voluntary, forced
 
 
 def push_telegram():
@@ -450,15 +454,15 @@ def switches(options):
             daemon = bench.daemon(config([d0_meter(device, channel, url, pullseq=None, ackseq=None, baudrate=9600,
                                                    interval=None)]))
             time.sleep(5)
-            began, before = time.monotonic(), switch_count(daemon.process.pid)
+            began, before = time.monotonic(), switch_counts(daemon.process.pid)
             cpu = cpu_seconds(daemon.process.pid)
             sent = sum(e["event"] == "readout" for e in events(log))
             time.sleep(options.seconds)
-            count = switch_count(daemon.process.pid) - before
             minutes = (time.monotonic() - began) / 60
+            waits, forced = [(a - b) / minutes for a, b in zip(switch_counts(daemon.process.pid), before)]
             cpu = cpu_seconds(daemon.process.pid) - cpu
             sent = sum(e["event"] == "readout" for e in events(log)) - sent
-            say(f"  api {api}: {count / minutes:.0f} context switches a minute ({sent / minutes:.1f} telegrams), "
+            say(f"  api {api}: {waits:.0f} + {forced:.0f} context switches a minute ({sent / minutes:.1f} telegrams), "
                 f"{cpu / minutes:.3f} s of CPU a minute, {resident(daemon.process.pid)} resident   "
                 f"[target: 300; old daemon: 15 300 + 110, 0.253 s, 14.0 MB]")
     return True
