@@ -39,6 +39,17 @@ struct Obis {
   [[nodiscard]] bool is_counter() const;
 };
 
+/// 96 to 99 for the letters C, F, L, P that stand for a whole group, 0 for any other character.
+constexpr unsigned obis_letter_group(char c) {
+  switch (c) {
+    case 'C': return 96;
+    case 'F': return 97;
+    case 'L': return 98;
+    case 'P': return 99;
+    default: return 0;
+  }
+}
+
 /// One row of the alias table, in the order in which `vzlogger -h` prints it.
 struct ObisAlias {
   std::string_view name;

@@ -235,8 +235,6 @@ void Daemon::stop() {
   log_.write(Level::info, {}, "main loop indicating all mappings to quit");
   (void)manager_.stopping();
   const bool all_stopped = threads_.stop(kStopPatience);
-  if (all_stopped)
-    for (auto& worker : workers_) worker->save_windows(outbox_);
   if (const auto closed = outbox_.close(clock_.now().mono + kClosePatience); !closed)
     log_.print(Level::alert, "outbox", "{}. Readings of the last seconds may be lost.", closed.error().text());
   if (all_stopped) return;

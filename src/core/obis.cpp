@@ -43,17 +43,6 @@ constexpr ObisAlias kAliases[] = {
     {"lg-counter-lt", {{kOpen, kOpen, 16, 8, 2, kOpen}}, "Sum active energy (T2)"},
 };
 
-/// 96 to 99 for the letters that stand for a whole group, 0 for any other character.
-constexpr unsigned letter_group(char c) {
-  switch (c) {
-    case 'C': return 96;
-    case 'F': return 97;
-    case 'L': return 98;
-    case 'P': return 99;
-    default: return 0;
-  }
-}
-
 }  // namespace
 
 std::span<const ObisAlias> obis_aliases() { return kAliases; }
@@ -81,7 +70,7 @@ std::optional<Obis> Obis::parse(std::string_view text) {
       value = value * 10 + static_cast<unsigned>(c - '0');
       if (value > 0xFFFFFF) return std::nullopt;
       digits = true;
-    } else if (const unsigned special = letter_group(c); special != 0) {
+    } else if (const unsigned special = obis_letter_group(c); special != 0) {
       if (digits || letter) return std::nullopt;
       value = special;
       letter = true;

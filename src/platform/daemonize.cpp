@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <array>
 #include <csignal>
 #include <cstdio>
 
@@ -36,12 +37,27 @@ bool may_daemonize(const ServiceEnvironment& environment, pid_t parent) {
 
 Expected<void> daemonize() {
   std::fflush(nullptr);  // or both processes would write what is still in the buffers
+  // The parent ends when the child has a session of its own: whoever waits for the parent may end its process group.
+  std::array<int, 2> away{-1, -1};
+  const bool linked = ::pipe2(away.data(), O_CLOEXEC) == 0;
   const pid_t child = ::fork();
   if (child < 0) {
     return tl::unexpected(Error{"cannot go to the background: " + platform::errno_text(errno), "", "", errno});
   }
-  if (child > 0) ::_exit(0);
+  if (child > 0) {
+    char nothing = 0;
+    if (linked) {
+      ::close(away[1]);
+      while (::read(away[0], &nothing, 1) < 0 && errno == EINTR) {
+      }
+    }
+    ::_exit(0);
+  }
   ::setsid();
+  if (linked) {
+    ::close(away[0]);
+    ::close(away[1]);
+  }
   silence_standard_descriptors();
   static_cast<void>(::chdir("/") == 0);  // "/" is always there
   ::umask(S_IWGRP | S_IWOTH);

@@ -166,6 +166,7 @@ void MeterWorker::run(std::stop_token stop) {
   fresh_out();
   session_->lost(now_, out_);
   transport_.reset();
+  pipeline_.leave_windows();
   heartbeat_.waiting();
 }
 

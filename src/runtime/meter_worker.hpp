@@ -52,9 +52,6 @@ class MeterWorker {
   /// The thread's body. Returns soon after a stop request.
   void run(std::stop_token stop);
 
-  /// After run() has returned: leaves the open windows to the next process.
-  void save_windows(DurableOutbox& store) { pipeline_.save_windows(store); }
-
   [[nodiscard]] MeterStatus status() const;
   [[nodiscard]] const Heartbeat& heartbeat() const { return heartbeat_; }
   [[nodiscard]] const std::string& section() const { return section_; }

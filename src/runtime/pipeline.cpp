@@ -122,18 +122,18 @@ void MeterPipeline::end_cycle(Instant now) {
   look_at_clock(now);
   if (meter_.aggtime > 0) {
     if (now.mono < window_end_) {
-      if (window_store_ != nullptr) save_windows(*window_store_);
+      if (window_store_ != nullptr && keep_windows_ == KeepWindows::always) save_windows();
       return;
     }
     const auto length = std::chrono::seconds{meter_.aggtime};
     window_end_ += length * ((now.mono - window_end_) / length + 1);
   }
-  if (window_store_ == nullptr) {
+  if (window_store_ == nullptr || keep_windows_ == KeepWindows::at_stop) {
     close_windows();
   } else {
     const auto both = window_store_->together();  // the result and the end of its window, or neither
     close_windows();
-    save_windows(*window_store_);
+    save_windows();
   }
 }
 
@@ -166,13 +166,17 @@ void MeterPipeline::resume_windows(DurableOutbox& store, KeepWindows keep) {
       log_.write(Level::debug, channel.section, "goes on with the window that was open at the last stop");
     if (keep == KeepWindows::at_stop) store.put_state(key, {});  // a crash must not find it a second time
   }
-  if (keep == KeepWindows::always) window_store_ = &store;
+  window_store_ = &store;
+  keep_windows_ = keep;
 }
 
-void MeterPipeline::save_windows(DurableOutbox& store) {
-  if (meter_.aggtime <= 0) return;
+void MeterPipeline::leave_windows() {
+  if (window_store_ != nullptr) save_windows();
+}
+
+void MeterPipeline::save_windows() {
   for (auto& channel : channels_)
-    if (channel.aggregator) store.put_state(window_key(channel), channel.aggregator->save());
+    if (channel.aggregator) window_store_->put_state(window_key(channel), channel.aggregator->save());
 }
 
 void MeterPipeline::close_windows() {

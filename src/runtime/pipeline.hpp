@@ -52,8 +52,8 @@ class MeterPipeline {
   /// Goes on with windows that an earlier process left open, and from then on keeps each cycle's if `keep` says so.
   enum class KeepWindows { at_stop, always };
   void resume_windows(DurableOutbox& store, KeepWindows keep);
-  /// Leaves the open windows to the next process. After the last call of the others.
-  void save_windows(DurableOutbox& store);
+  /// Leaves the open windows to the next process, if they were resumed from somewhere. The meter's last call.
+  void leave_windows();
 
   /// Routes one telegram.
   void deliver(std::span<const Reading> telegram, Instant now);
@@ -99,7 +99,9 @@ class MeterPipeline {
   std::vector<std::size_t> matches_;
   std::vector<Obis> registers_;
   bool obis_only_ = true;
-  DurableOutbox* window_store_ = nullptr;  ///< where each cycle's windows go; null: nowhere
+  void save_windows();
+  DurableOutbox* window_store_ = nullptr;  ///< where windows are kept; null: nowhere
+  KeepWindows keep_windows_ = KeepWindows::at_stop;
   const Clock& clock_;
   bool trusted_ = true;
   Instant now_{};

@@ -106,16 +106,6 @@ std::optional<double> number_slowly(std::string_view field) {
   return negative ? -value : value;
 }
 
-constexpr unsigned letter_group(char c) {
-  switch (c) {
-    case 'C': return 96;
-    case 'F': return 97;
-    case 'L': return 98;
-    case 'P': return 99;
-    default: return 0;
-  }
-}
-
 /// Reads a complete OBIS code of plain groups up to the `(` that must follow it, and returns where that is; null for
 /// anything else, which is Obis::parse()'s business. A `)` must stand somewhere behind `at`: it ends every loop.
 const char* read_code(const char* at, Obis& code) {
@@ -125,7 +115,7 @@ const char* read_code(const char* at, Obis& code) {
     const char* const start = at;
     for (unsigned digit = 0; (digit = static_cast<unsigned>(*at) - '0') <= 9; ++at) value = value * 10 + digit;
     if (at == start) {
-      value = letter_group(*at++);
+      value = obis_letter_group(*at++);
       if (value == 0) return nullptr;
     }
     if (at - start > 3 || value > 255) return nullptr;
