@@ -67,6 +67,7 @@ Expected<void> DurableOutbox::open_store() {
     }
   }
   bytes_ = store_->bytes();
+  tidy_ = true;
   return {};
 }
 
@@ -405,7 +406,12 @@ Expected<void> DurableOutbox::close(MonoTime deadline) {
   }
   if (!done) {
     done = work(Force::all);
-    if (done && clock_.now().mono < deadline) housekeeping();
+    bool more = done;
+    while (more && clock_.now().mono < deadline) {
+      if (!housekeeping()) break;
+      const std::scoped_lock lock(mutex_);
+      more = tidy_;
+    }
     const std::scoped_lock lock(mutex_);
     if (!done) error = {.what = trouble_, .where = settings_.path, .remedy = {}};
     usable_ = false;

@@ -214,6 +214,18 @@ TEST(DurableOutbox, TakesLittleSpaceAndGivesItBack) {
   EXPECT_LT(world.disk.bytes(), 1'000'000U);
 }
 
+TEST(DurableOutbox, AStopAfterACatchUpGivesBackSpaceToo) {
+  World world;
+  world.settings.page_readings = 2048;
+  world.stop_and_begin();
+  for (int i = 0; i < 200'000; ++i) world.outbox->push(world.queue, at(i * 1000), std::sqrt(i));
+  world.wait(5s);
+  EXPECT_GT(world.disk.bytes(), 1'500'000U);
+  EXPECT_EQ(world.drain().size(), 200'000U);
+  ASSERT_TRUE(world.outbox->close(MonoTime::max()));
+  EXPECT_LT(world.disk.bytes(), 1'000'000U);
+}
+
 TEST(DurableOutbox, WithIntervalZeroAReadingCountsOnceItIsDurable) {
   World world;
   world.settings.commit_interval = 0ms;
