@@ -67,6 +67,7 @@ Expected<void> DurableOutbox::open_store() {
     }
   }
   bytes_ = store_->bytes();
+  tidy_ = true;
   return {};
 }
 
@@ -263,6 +264,19 @@ void DurableOutbox::count_dropped(Queue& queue, std::uint64_t count) {
   untold_drops_ += count;
 }
 
+/// Of a queue that nobody opened.
+void DurableOutbox::count_dropped_orphan(const DroppedReadings& loss) {
+  const auto stored =
+      std::find_if(stored_.begin(), stored_.end(), [&](const StoredQueue& s) { return s.name == loss.queue; });
+  if (stored == stored_.end()) return;
+  const std::uint64_t before = stored->waiting();
+  stored->head = std::max(stored->head, loss.range.last);
+  std::erase_if(stored->settled, [&](const SequenceRange& range) { return range.last <= stored->head; });
+  if (!stored->settled.empty()) stored->settled.front().first = std::max(stored->settled.front().first, stored->head + 1);
+  dropped_ += before - stored->waiting();
+  untold_drops_ += before - stored->waiting();
+}
+
 /// What a damaged file should have had.
 void DurableOutbox::count_lost(Queue& queue, SequenceRange range) {
   const std::uint64_t count = settle_range(queue, range);
@@ -405,7 +419,12 @@ Expected<void> DurableOutbox::close(MonoTime deadline) {
   }
   if (!done) {
     done = work(Force::all);
-    if (done && clock_.now().mono < deadline) housekeeping();
+    bool more = done;
+    while (more && clock_.now().mono < deadline) {
+      if (!housekeeping()) break;
+      const std::scoped_lock lock(mutex_);
+      more = tidy_;
+    }
     const std::scoped_lock lock(mutex_);
     if (!done) error = {.what = trouble_, .where = settings_.path, .remedy = {}};
     usable_ = false;
@@ -514,6 +533,7 @@ void DurableOutbox::committed(const StoreBatch& batch, const std::vector<Dropped
   bytes_ = store_->bytes();
   for (const DroppedReadings& loss : dropped) {
     if (Queue* queue = find(loss.queue)) count_dropped(*queue, settle_range(*queue, loss.range));
+    else count_dropped_orphan(loss);
   }
   const auto is_refused = [&](const StoreBatch::Append& add) {
     return std::any_of(dropped.begin(), dropped.end(), [&](const DroppedReadings& loss) {

@@ -164,6 +164,7 @@ class DurableOutbox final : public Outbox {
   static void trim(Queue& queue);
   void drop_from_ram();
   void count_dropped(Queue& queue, std::uint64_t count);
+  void count_dropped_orphan(const DroppedReadings& loss);
   void count_lost(Queue& queue, SequenceRange range);
   void tell_dropped();
 

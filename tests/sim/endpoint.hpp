@@ -35,7 +35,6 @@ struct ChannelTruth {
   std::vector<Item> items;             ///< by stamp
   std::size_t acked = 0;               ///< one behind the last item that was accepted
   std::uint64_t dropped = 0;           ///< that the outbox counted in its past lives
-  std::uint64_t maybe_dropped = 0;     ///< that it may have dropped in a transaction that a crash hid
   std::vector<std::size_t> poisoned;   ///< items that its database refuses
   Item* find(std::int64_t stamp);
 };

@@ -214,6 +214,18 @@ TEST(DurableOutbox, TakesLittleSpaceAndGivesItBack) {
   EXPECT_LT(world.disk.bytes(), 1'000'000U);
 }
 
+TEST(DurableOutbox, AStopAfterACatchUpGivesBackSpaceToo) {
+  World world;
+  world.settings.page_readings = 2048;
+  world.stop_and_begin();
+  for (int i = 0; i < 200'000; ++i) world.outbox->push(world.queue, at(i * 1000), std::sqrt(i));
+  world.wait(5s);
+  EXPECT_GT(world.disk.bytes(), 1'500'000U);
+  EXPECT_EQ(world.drain().size(), 200'000U);
+  ASSERT_TRUE(world.outbox->close(MonoTime::max()));
+  EXPECT_LT(world.disk.bytes(), 1'000'000U);
+}
+
 TEST(DurableOutbox, WithIntervalZeroAReadingCountsOnceItIsDurable) {
   World world;
   world.settings.commit_interval = 0ms;
@@ -245,6 +257,26 @@ TEST(DurableOutbox, AFullFileDropsTheOldestAndSaysSo) {
   const auto left = world.drain();
   ASSERT_EQ(left.size() + dropped, static_cast<std::size_t>(pushed));
   EXPECT_EQ(left.front(), std::sqrt(static_cast<double>(dropped))) << "the oldest ones";
+}
+
+TEST(DurableOutbox, WhatTheLimitTakesFromAQueueThatIsGoneIsCountedToo) {
+  World world;
+  world.settings.max_size = kSmallestStore;
+  world.stop_and_begin();
+  const QueueName gone{"http://mw", "gone"};
+  const QueueId other = world.outbox->open(gone);
+  for (int i = 0; i < 30'000; ++i) world.outbox->push(other, at(i * 1000), std::sqrt(i));
+  world.stop_and_begin();
+  for (int i = 0; i < 30'000; ++i) world.outbox->push(world.queue, at(i * 1000), std::sqrt(i));
+  world.wait(5s);
+  const auto orphans = world.outbox->orphans();
+  ASSERT_THAT(orphans, SizeIs(1));
+  const auto dropped = world.outbox->status().dropped;
+  EXPECT_GT(dropped, 1000U);
+  EXPECT_EQ(orphans[0].waiting + world.outbox->stats(world.queue).waiting + dropped, 60'000U);
+  EXPECT_THAT(world.log.lines, ElementsAre(HasSubstr("were given up for good")));
+  world.stop_and_begin();
+  EXPECT_EQ(world.outbox->orphans().at(0).waiting, orphans[0].waiting);
 }
 
 TEST(DurableOutbox, OrDropsTheNewestIfToldSo) {
