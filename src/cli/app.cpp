@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "cli/arguments.hpp"
+#include "cli/command.hpp"
 #include "cli/daemon.hpp"
 #include "cli/version.hpp"
 #include "config/config.hpp"
@@ -69,6 +70,7 @@ int register_devices(const Settings& settings) {
 }  // namespace
 
 int run(int argc, char** argv) {
+  if (const auto status = run_command(argc, argv, std::cin, std::cout, std::cerr)) return *status;
   const Arguments arguments = parse(argc, argv, std::cout, std::cerr);
   if (arguments.exit_status) return *arguments.exit_status;
 

@@ -116,7 +116,7 @@ void Daemon::make_meter(const MeterSettings& meter) {
     queues.back() = outbox_.open({sink->endpoint(), channel.uuid});
     uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel));
   }
-  MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, std::move(queues), outbox_, log_, {}, clock_);
+  MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, std::move(queues), outbox_, log_, taps_, clock_);
   pipeline.resume_windows(outbox_, settings_.outbox.integer("commit_interval") == 0 ? MeterPipeline::KeepWindows::always
                                                                                     : MeterPipeline::KeepWindows::at_stop);
   workers_.push_back(std::make_unique<MeterWorker>(

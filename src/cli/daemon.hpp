@@ -17,6 +17,7 @@
 #include "runtime/meter_worker.hpp"
 #include "runtime/uploader.hpp"
 #include "vz/settings.hpp"
+#include "vz/tap.hpp"
 
 namespace vz::cli {
 
@@ -57,6 +58,7 @@ class Daemon {
   OutboxWriter writer_;
   CurlHttpClient http_;
   Uploader uploader_;
+  std::vector<ReadingTap*> taps_;  ///< filled before the meters are made, not changed after
   std::vector<std::unique_ptr<MeterWorker>> workers_;
   std::vector<const MeterSettings*> worker_settings_;
   ThreadGroup threads_;

@@ -67,7 +67,7 @@ void MeterPipeline::route(Channel& channel, std::span<const Reading> telegram) {
     const Point point{reading.value, reading.stamp};
     log_.print(Level::info, channel.section, "Adding reading to queue (value={:.2f} ts={})", point.value,
                point.stamp.time_since_epoch().count());
-    for (auto* tap : taps_) tap->raw(*channel.settings, point);
+    for (auto* tap : taps_) tap->raw(*channel.settings, reading);
     if (channel.aggregator) channel.aggregator->add(point);
     else send(channel, point);
   }
@@ -188,7 +188,7 @@ void MeterPipeline::close_windows() {
 
 void MeterPipeline::send(Channel& channel, Point point) {
   if (!trusted_) return hold(channel, point);
-  for (auto* tap : taps_) tap->aggregated(*channel.settings, point);
+  for (auto* tap : taps_) tap->aggregated(*channel.settings, point.value, point.stamp);
   if (!channel.queue || !channel.duplicates.pass(point)) return;
   outbox_.push(*channel.queue, channel.sequencer.next(point.stamp), point.value);
 }

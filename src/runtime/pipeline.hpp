@@ -16,17 +16,9 @@
 #include "vz/log.hpp"
 #include "vz/outbox.hpp"
 #include "vz/settings.hpp"
+#include "vz/tap.hpp"
 
 namespace vz {
-
-/// Sees readings on their way: raw ones as they match a channel, and what leaves the aggregation. Called from the meter's
-/// thread; must not block.
-class ReadingTap {
- public:
-  virtual ~ReadingTap() = default;
-  virtual void raw(const ChannelSettings& channel, Point reading) = 0;
-  virtual void aggregated(const ChannelSettings& channel, Point reading) = 0;
-};
 
 /// One meter's way from telegram to outbox: router, aggregation, duplicate filter, queue. Used by the meter's thread
 /// only. Does not allocate in the steady state.
