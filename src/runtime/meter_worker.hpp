@@ -14,7 +14,7 @@
 #include "core/backoff.hpp"
 #include "core/traffic_dump.hpp"
 #include "platform/append_file.hpp"
-#include "runtime/heartbeat.hpp"
+#include "core/heartbeat.hpp"
 #include "runtime/pipeline.hpp"
 #include "runtime/trouble.hpp"
 #include "vz/protocol.hpp"
@@ -32,8 +32,11 @@ struct MeterStatus {
 };
 
 /// Runs one meter: opens its line, tells the session what arrives and when, does what the session asks for, and hands
-/// telegrams to the pipeline. Re-opens a lost line with a capped, jittered back-off; after a good start nothing is
-/// fatal. One thread calls run(); status() may be called from any.
+/// telegrams to the pipeline. Re-opens a lost line with a capped, jittered back-off, and at once when its device is back
+/// (ReturnWatch); one that is back but not ready (udev gives the rights a moment later) is tried quickly for some
+/// seconds. After a good start nothing is fatal.
+/// Log of trouble: Trouble and Notice; a line that is lost again before it brought anything is the same trouble.
+/// One thread calls run(); status() may be called from any.
 class MeterWorker {
  public:
   struct Environment {
@@ -59,6 +62,7 @@ class MeterWorker {
  private:
   void step();
   void open_line();
+  void wait_without_line(MonoTime deadline);
   void adopt(std::unique_ptr<Transport> transport);
   void close_line(const Error& error);
   void feed(std::span<const std::byte> bytes);
@@ -67,6 +71,8 @@ class MeterWorker {
   bool perform(const Action& action);
   void report_faults();
   void tell_line_lost(const Error& error);
+  void tell_line_back();
+  void tell_overdue_faults();
   void tell_silence(const std::string& detail);
   void report_telegrams();
   void schedule_begin();
@@ -84,6 +90,9 @@ class MeterWorker {
   Wake wake_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Transport> idle_;          ///< to wait on while there is no line
+  std::unique_ptr<ReturnWatch> watch_;       ///< the same, if something tells of its return
+  std::optional<MonoTime> quick_until_;      ///< the device is back: it may need a moment
+  std::optional<MonoTime> settled_at_;       ///< a line that was re-opened counts as back then
   std::vector<std::byte> buffer_;
   SessionOut out_;
   Instant now_{};
@@ -93,6 +102,7 @@ class MeterWorker {
   std::optional<MonoTime> begin_at_;
   std::optional<MonoTime> kept_begin_;       ///< when the next cycle was due as the line was lost
   MonoTime reopen_at_{};
+  MonoTime tried_at_{};
   Backoff backoff_;
   JitterSource jitter_;
   std::optional<Error> failed_;              ///< an action of act() lost the line
@@ -104,6 +114,7 @@ class MeterWorker {
   Trouble silence_;                          ///< the meter does not answer
   MonoTime silent_since_{};
   std::array<Notice, kFaultKinds> notices_;
+  bool untold_faults_ = false;
   Trouble line_;                             ///< the line cannot be opened, or was lost
   Heartbeat heartbeat_;
   mutable std::mutex mutex_;
