@@ -53,12 +53,6 @@ DurableSettings durable_settings(const Settings& settings) {
 /// The state in which the outbox keeps the time that was known last: boot and milliseconds.
 constexpr const char* kClockState = "clock";
 
-/// A uuid is a write key: logs show its tail.
-std::string channel_label(const ChannelSettings& channel) {
-  const auto& uuid = channel.uuid;
-  return fmt::format("channel ...{}", uuid.size() > 6 ? uuid.substr(uuid.size() - 6) : std::string{});
-}
-
 }  // namespace
 
 Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, const ServiceEnvironment& environment)
@@ -73,7 +67,8 @@ Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, con
       outbox_(clock_, log_, durable_settings(settings), system_files()),
       writer_(outbox_, clock_),
       gate_(outbox_, clock_, log_, boot_),
-      uploader_(http_, outbox_, clock_, log_, {.retry = seconds{settings.retry}, .seed = random_seed()}) {
+      uploader_(http_, outbox_, clock_, log_, {.retry = seconds{settings.retry}, .seed = random_seed()}),
+      board_(std::string{build_info().version}, clock_, uploader_, outbox_, durable_settings(settings).path) {
   outbox_.on_push([this] { uploader_.notify(); });
   start_outbox();
   go_on_with_clock();
@@ -129,11 +124,10 @@ void Daemon::tell_orphans() {
       tell_unstamped(orphan);
       continue;
     }
-    const auto& uuid = orphan.name.channel;
     log_.print(Level::alert, "outbox",
-               "{} readings wait for channel ...{} at {}, which is no longer in the configuration. They are kept; add the "
+               "{} readings wait for {} at {}, which is no longer in the configuration. They are kept; add the "
                "channel again to have them sent.",
-               orphan.waiting, uuid.size() > 6 ? uuid.substr(uuid.size() - 6) : uuid, orphan.name.endpoint);
+               orphan.waiting, channel_label(orphan.name.channel), orphan.name.endpoint);
   }
 }
 
@@ -146,6 +140,7 @@ void Daemon::make_meters() {
     } else {
       log_.print(Level::info, fmt::format("mtr{}", meter.number), "Meter for protocol '{}' is disabled. Skipping.",
                  meter.protocol != nullptr ? meter.protocol->name : "?");
+      board_.add_meter(meter, nullptr, {});
     }
   }
 }
@@ -164,15 +159,16 @@ void Daemon::make_meter(const MeterSettings& meter) {
     if (!sink || !sink->delivers()) continue;
     queues.back() = outbox_.open({sink->endpoint(), channel.uuid});
     gate_.know(*queues.back(), {sink->endpoint(), channel.uuid});
-    uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel));
+    uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel.uuid));
   }
-  MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, std::move(queues), gate_, log_, taps_, clock_);
+  MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, queues, gate_, log_, taps_, clock_);
   pipeline.resume_windows(outbox_, settings_.outbox.integer("commit_interval") == 0 ? MeterPipeline::KeepWindows::always
                                                                                     : MeterPipeline::KeepWindows::at_stop);
   workers_.push_back(std::make_unique<MeterWorker>(
       meter, std::move(*source), std::move(pipeline),
       MeterWorker::Environment{transports_, clock_, log_, random_seed()}));
   worker_settings_.push_back(&meter);
+  board_.add_meter(meter, workers_.back().get(), std::move(queues));
 }
 
 /// The first try when nobody supervises: a missing device ends the program, as it always did, unless the meter may be

@@ -16,6 +16,7 @@
 #include "platform/log_sink.hpp"
 #include "runtime/meter_worker.hpp"
 #include "runtime/stamp_gate.hpp"
+#include "runtime/status_board.hpp"
 #include "runtime/uploader.hpp"
 #include "vz/settings.hpp"
 #include "vz/tap.hpp"
@@ -36,6 +37,9 @@ class Daemon {
   /// Runs until a signal ends it. Returns the exit status. May not return at all when a thread does not stop in time:
   /// the process then ends from within, with the same status.
   int run(Supervision supervision);
+
+  /// How everything does. From any thread.
+  [[nodiscard]] StatusReport status() const { return board_.report(); }
 
  private:
   void start_outbox();
@@ -65,6 +69,7 @@ class Daemon {
   StampGate gate_;
   CurlHttpClient http_;
   Uploader uploader_;
+  StatusBoard board_;
   std::vector<ReadingTap*> taps_;  ///< filled before the meters are made, not changed after
   std::vector<std::unique_ptr<MeterWorker>> workers_;
   std::vector<const MeterSettings*> worker_settings_;

@@ -53,6 +53,7 @@ MeterWorker::MeterWorker(const MeterSettings& settings, MeterSource source, Mete
       buffer_(kReadSize),
       backoff_(kFirstReopen, kLongestReopen),
       jitter_(environment.seed) {
+  status_.latest.resize(settings.channels.size());
   if (source.dump_file.empty()) return;
   if (auto file = platform::AppendFile::open(source.dump_file)) {
     dump_file_ = std::move(*file);
@@ -110,9 +111,14 @@ void MeterWorker::adopt(std::unique_ptr<Transport> transport) {
     environment_.log.write(Level::info, section_, "Meter connection established");
   {
     const std::scoped_lock lock(mutex_);
-    status_.connected = true;
     ++status_.opened;
-    status_.last_trouble.clear();
+    if (silence_.active()) {  // an open line alone does not make the meter answer
+      status_.state = MeterReport::State::silent;
+      set_trouble(std::string{text(FaultKind::silence)});
+    } else {
+      status_.state = MeterReport::State::connected;
+      set_trouble({});
+    }
   }
   fresh_out();
   session_->opened(now_, out_);
@@ -157,8 +163,15 @@ void MeterWorker::close_line(const Error& error) {
     tell_line_lost(error);
   }
   const std::scoped_lock lock(mutex_);
-  status_.connected = false;
-  status_.last_trouble = error.text();
+  status_.state = MeterReport::State::away;
+  set_trouble(error.text());
+}
+
+/// With mutex_ held.
+void MeterWorker::set_trouble(std::string trouble) {
+  if (trouble.empty()) status_.trouble_since.reset();
+  else if (!status_.trouble_since) status_.trouble_since = now_.mono;
+  status_.last_trouble = std::move(trouble);
 }
 
 /// A plug that wobbles all day must not fill the log: Trouble says how often the beginning is told at level 0.
@@ -303,6 +316,7 @@ void MeterWorker::act() {
   report_faults();
   if (out_.telegrams > 0) report_telegrams();
   if (!out_.readings.empty()) pipeline_.deliver(out_.readings, now_);
+  if (out_.telegrams > 0 || !out_.readings.empty()) publish_readings();
   if (!out_.cycle_done) return;
   pipeline_.end_cycle(now_);
   schedule_begin();
@@ -350,7 +364,8 @@ void MeterWorker::report_faults() {
   }
   const std::scoped_lock lock(mutex_);
   for (const auto& fault : out_.faults) ++status_.faults[static_cast<std::size_t>(fault.kind)];
-  status_.last_trouble = fmt::format("{}: {}", text(out_.faults.back().kind), out_.faults.back().detail);
+  set_trouble(fmt::format("{}: {}", text(out_.faults.back().kind), out_.faults.back().detail));
+  if (silence_.active() && transport_) status_.state = MeterReport::State::silent;
 }
 
 /// What was not told because it came within the hour, and then came no more.
@@ -369,10 +384,17 @@ void MeterWorker::report_telegrams() {
   if (const auto trouble = silence_.ended(now_.mono))
     environment_.log.print(trouble->told ? Level::alert : Level::debug, section_, "{}: the meter answers again after {}",
                            text(endpoint_), duration_text(now_.mono - silent_since_));
+}
+
+void MeterWorker::publish_readings() {
   const std::scoped_lock lock(mutex_);
+  const auto latest = pipeline_.latest();
+  std::copy(latest.begin(), latest.end(), status_.latest.begin());
+  if (out_.telegrams == 0) return;
   status_.telegrams += out_.telegrams;
-  status_.last_reading = now_.wall;
-  if (out_.faults.empty()) status_.last_trouble.clear();
+  status_.last_reading = now_.mono;
+  if (transport_) status_.state = MeterReport::State::connected;
+  if (out_.faults.empty()) set_trouble({});
 }
 
 }  // namespace vz

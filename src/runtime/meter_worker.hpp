@@ -18,17 +18,20 @@
 #include "runtime/pipeline.hpp"
 #include "runtime/trouble.hpp"
 #include "vz/protocol.hpp"
+#include "vz/status.hpp"
 
 namespace vz {
 
 /// What a meter's worker tells the status board.
 struct MeterStatus {
-  bool connected = false;
+  MeterReport::State state = MeterReport::State::away;
   std::uint64_t telegrams = 0;
   std::uint64_t opened = 0;
   std::array<std::uint64_t, kFaultKinds> faults{};
-  std::optional<WallTime> last_reading;
-  std::string last_trouble;  ///< empty while all is well
+  std::optional<MonoTime> last_reading;   ///< when it came; monotonic, so that a clock that is set later dates it right
+  std::string last_trouble;               ///< empty while all is well
+  std::optional<MonoTime> trouble_since;  ///< nothing good came since then
+  std::vector<LatestReading> latest;      ///< of each channel, in the order of the configuration
 };
 
 /// Runs one meter: opens its line, tells the session what arrives and when, does what the session asks for, and hands
@@ -58,6 +61,7 @@ class MeterWorker {
   [[nodiscard]] MeterStatus status() const;
   [[nodiscard]] const Heartbeat& heartbeat() const { return heartbeat_; }
   [[nodiscard]] const std::string& section() const { return section_; }
+  [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
 
  private:
   void step();
@@ -75,6 +79,8 @@ class MeterWorker {
   void tell_overdue_faults();
   void tell_silence(const std::string& detail);
   void report_telegrams();
+  void publish_readings();
+  void set_trouble(std::string trouble);
   void schedule_begin();
   [[nodiscard]] MonoTime next_deadline() const;
   void dump(std::string_view text);

@@ -43,6 +43,7 @@ MeterPipeline::MeterPipeline(const MeterSettings& meter, bool accept_old_stamps,
       clock_(clock),
       window_end_(clock.now().mono + std::chrono::seconds{std::max(meter.aggtime, 0)}) {
   channels_.reserve(meter.channels.size());
+  latest_.resize(meter.channels.size());
   for (std::size_t i = 0; i < meter.channels.size(); ++i) {
     const auto& settings = meter.channels[i];
     if (const Obis* code = settings.identifier.obis()) registers_.push_back(code->canonical());
@@ -83,6 +84,7 @@ void MeterPipeline::route(Channel& channel, std::span<const Reading> telegram) {
     const Point point{reading.value, reading.stamp};
     log_.print(Level::info, channel.section, "Adding reading to queue (value={:.2f} ts={})", point.value,
                point.stamp.time_since_epoch().count());
+    latest_[static_cast<std::size_t>(&channel - channels_.data())] = {reading.value, now_.mono};
     for (auto* tap : taps_) tap->raw(*channel.settings, reading);
     if (channel.aggregator) channel.aggregator->add(point);
     else send(channel, point);

@@ -20,6 +20,12 @@
 
 namespace vz {
 
+/// What a channel matched last.
+struct LatestReading {
+  std::optional<double> value;
+  MonoTime at{};  ///< when it came
+};
+
 /// One meter's way from telegram to outbox: router, aggregation, duplicate filter, gate. Used by the meter's thread
 /// only. Does not allocate in the steady state.
 /// Steps of the clock: what is in an open window moves with them, so that a window is never stretched or torn. While the
@@ -54,6 +60,8 @@ class MeterPipeline {
   void end_cycle(Instant now);
   /// Closes windows that ended long ago although the meter has fallen silent.
   void tick(Instant now);
+  /// What each channel matched last, in the order of the configuration.
+  [[nodiscard]] std::span<const LatestReading> latest() const { return latest_; }
   /// When tick() has something to do.
   [[nodiscard]] std::optional<MonoTime> next_tick(MonoTime now) const;
 
@@ -82,6 +90,7 @@ class MeterPipeline {
   Log& log_;
   std::span<ReadingTap* const> taps_;
   std::vector<Channel> channels_;
+  std::vector<LatestReading> latest_;
   std::vector<std::size_t> matches_;
   std::vector<Obis> registers_;
   bool obis_only_ = true;

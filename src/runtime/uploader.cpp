@@ -73,7 +73,8 @@ void Uploader::add(QueueId queue, std::unique_ptr<Sink> sink, std::string sectio
         {.endpoint = endpoint, .trouble = {}, .trouble_since = {}, .next_try = {}, .last_success = {}});
   }
   lane->channels.push_back(channels_.size());
-  status_.channels.push_back({.section = section,
+  status_.channels.push_back({.id = queue,
+                              .section = section,
                               .label = channel_label,
                               .endpoint = endpoint,
                               .trouble = {},

@@ -41,6 +41,7 @@ struct EndpointStatus {
 
 /// How a channel does at its endpoint.
 struct DeliveryStatus {
+  QueueId id{};
   std::string section;  ///< "chn0"
   std::string label;
   std::string endpoint;
