@@ -113,7 +113,8 @@ void Daemon::make_meter(const MeterSettings& meter) {
     auto sink = channel.sink->make(channel.options, context, channel_problems);
     queues.emplace_back();
     if (!sink || !sink->delivers()) continue;
-    queues.back() = outbox_.open({sink->endpoint(), channel.uuid});
+    const std::string series = sink->series();
+    queues.back() = outbox_.open({sink->endpoint(), series.empty() ? channel.uuid : series + " " + channel.uuid});
     uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel));
   }
   MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, std::move(queues), outbox_, log_, taps_, clock_);
