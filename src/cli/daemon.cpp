@@ -157,8 +157,10 @@ void Daemon::make_meter(const MeterSettings& meter) {
     auto sink = channel.sink->make(channel.options, context, channel_problems);
     queues.emplace_back();
     if (!sink || !sink->delivers()) continue;
-    queues.back() = outbox_.open({sink->endpoint(), channel.uuid});
-    gate_.know(*queues.back(), {sink->endpoint(), channel.uuid});
+    const std::string series = sink->series();
+    const QueueName name{sink->endpoint(), series.empty() ? channel.uuid : series + " " + channel.uuid};
+    queues.back() = outbox_.open(name);
+    gate_.know(*queues.back(), name);
     uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel.uuid));
   }
   MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, queues, gate_, log_, taps_, clock_);
