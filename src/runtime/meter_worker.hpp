@@ -17,6 +17,7 @@
 #include "runtime/heartbeat.hpp"
 #include "runtime/pipeline.hpp"
 #include "runtime/trouble.hpp"
+#include "vz/held_line.hpp"
 #include "vz/protocol.hpp"
 #include "vz/status.hpp"
 
@@ -36,8 +37,9 @@ struct MeterStatus {
 
 /// Runs one meter: opens its line, tells the session what arrives and when, does what the session asks for, and hands
 /// telegrams to the pipeline. Re-opens a lost line with a capped, jittered back-off; after a good start nothing is
-/// fatal. One thread calls run(); status() may be called from any.
-class MeterWorker {
+/// fatal. While somebody holds the line (HeldLine) it stays closed, and that is no trouble. One thread calls run(); status()
+/// and what HeldLine says may be called from any.
+class MeterWorker final : public HeldLine {
  public:
   struct Environment {
     TransportFactory& transports;
@@ -48,7 +50,7 @@ class MeterWorker {
 
   /// References outlive the worker.
   MeterWorker(const MeterSettings& settings, MeterSource source, MeterPipeline pipeline, Environment environment);
-  ~MeterWorker();
+  ~MeterWorker() override;
 
   /// The first try to open the line, for starts at which a missing device is fatal. run() goes on from there.
   Expected<void> open_once(MonoTime deadline, Wake& wake);
@@ -58,10 +60,18 @@ class MeterWorker {
   [[nodiscard]] MeterStatus status() const;
   [[nodiscard]] const Heartbeat& heartbeat() const { return heartbeat_; }
   [[nodiscard]] const std::string& section() const { return section_; }
-  [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
+
+  [[nodiscard]] int number() const override { return settings_.number; }
+  [[nodiscard]] const Endpoint& endpoint() const override { return endpoint_; }
+  void hold(Hold hold) override;
+  [[nodiscard]] bool released() const override;
+  void on_released(std::function<void()> callback) override { on_released_ = std::move(callback); }
 
  private:
   void step();
+  void follow_hold();
+  void release_line();
+  void take_line_back();
   void open_line();
   void adopt(std::unique_ptr<Transport> transport);
   void close_line(const Error& error);
@@ -112,7 +122,12 @@ class MeterWorker {
   std::array<Notice, kFaultKinds> notices_;
   Trouble line_;                             ///< the line cannot be opened, or was lost
   Heartbeat heartbeat_;
+  std::function<void()> on_released_;
+  Hold hold_ = Hold::none;                   ///< what the thread goes by
+  std::atomic<bool> hold_changed_{false};
   mutable std::mutex mutex_;
+  Hold wanted_hold_ = Hold::none;            ///< guarded by mutex_
+  bool released_ = false;                    ///< guarded by mutex_
   MeterStatus status_;                       ///< guarded by mutex_
 };
 
