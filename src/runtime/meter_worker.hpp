@@ -14,7 +14,7 @@
 #include "core/backoff.hpp"
 #include "core/traffic_dump.hpp"
 #include "platform/append_file.hpp"
-#include "runtime/heartbeat.hpp"
+#include "core/heartbeat.hpp"
 #include "runtime/pipeline.hpp"
 #include "runtime/trouble.hpp"
 #include "vz/held_line.hpp"
@@ -36,9 +36,12 @@ struct MeterStatus {
 };
 
 /// Runs one meter: opens its line, tells the session what arrives and when, does what the session asks for, and hands
-/// telegrams to the pipeline. Re-opens a lost line with a capped, jittered back-off; after a good start nothing is
-/// fatal. While somebody holds the line (HeldLine) it stays closed, and that is no trouble. One thread calls run(); status()
-/// and what HeldLine says may be called from any.
+/// telegrams to the pipeline. Re-opens a lost line with a capped, jittered back-off, and at once when its device is back
+/// (ReturnWatch); one that is back but not ready (udev gives the rights a moment later) is tried quickly for some
+/// seconds. After a good start nothing is fatal.
+/// Log of trouble: Trouble and Notice; a line that is lost again before it brought anything is the same trouble.
+/// While somebody holds the line (HeldLine) it stays closed, and that is no trouble.
+/// One thread calls run(); status() and what HeldLine says may be called from any.
 class MeterWorker final : public HeldLine {
  public:
   struct Environment {
@@ -73,6 +76,7 @@ class MeterWorker final : public HeldLine {
   void release_line();
   void take_line_back();
   void open_line();
+  void wait_without_line(MonoTime deadline);
   void adopt(std::unique_ptr<Transport> transport);
   void close_line(const Error& error);
   void feed(std::span<const std::byte> bytes);
@@ -81,6 +85,8 @@ class MeterWorker final : public HeldLine {
   bool perform(const Action& action);
   void report_faults();
   void tell_line_lost(const Error& error);
+  void tell_line_back();
+  void tell_overdue_faults();
   void tell_silence(const std::string& detail);
   void report_telegrams();
   void publish_readings();
@@ -100,6 +106,9 @@ class MeterWorker final : public HeldLine {
   Wake wake_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Transport> idle_;          ///< to wait on while there is no line
+  std::unique_ptr<ReturnWatch> watch_;       ///< the same, if something tells of its return
+  std::optional<MonoTime> quick_until_;      ///< the device is back: it may need a moment
+  std::optional<MonoTime> settled_at_;       ///< a line that was re-opened counts as back then
   std::vector<std::byte> buffer_;
   SessionOut out_;
   Instant now_{};
@@ -109,6 +118,7 @@ class MeterWorker final : public HeldLine {
   std::optional<MonoTime> begin_at_;
   std::optional<MonoTime> kept_begin_;       ///< when the next cycle was due as the line was lost
   MonoTime reopen_at_{};
+  MonoTime tried_at_{};
   Backoff backoff_;
   JitterSource jitter_;
   std::optional<Error> failed_;              ///< an action of act() lost the line
@@ -120,6 +130,7 @@ class MeterWorker final : public HeldLine {
   Trouble silence_;                          ///< the meter does not answer
   MonoTime silent_since_{};
   std::array<Notice, kFaultKinds> notices_;
+  bool untold_faults_ = false;
   Trouble line_;                             ///< the line cannot be opened, or was lost
   Heartbeat heartbeat_;
   std::function<void()> on_released_;
