@@ -8,10 +8,15 @@ namespace vz::cli {
 namespace commands {
 extern const Command help_command;
 extern const Command schema_command;
+extern const Command pause_command;
+extern const Command queue_command;
+extern const Command resume_command;
+extern const Command status_command;
 }  // namespace commands
 
 std::span<const Command* const> all_commands() {
   static constexpr std::array kTable{
+      &commands::status_command, &commands::queue_command, &commands::pause_command, &commands::resume_command,
       &commands::help_command,
       &commands::schema_command,
   };

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "cli/outbox_settings.hpp"
 #include "cli/version.hpp"
 
 namespace vz::cli {
@@ -35,21 +36,6 @@ std::uint64_t random_seed() {
   return seed;
 }
 
-/// Where the service manager (or whoever sets STATE_DIRECTORY) wants state to be kept, unless the configuration says.
-DurableSettings durable_settings(const Settings& settings) {
-  const Options& options = settings.outbox;
-  DurableSettings durable;
-  durable.path = options.string("path");
-  if (const char* directory = std::getenv("STATE_DIRECTORY"); directory != nullptr && !options.given("path")) {
-    const std::string_view all = directory;
-    durable.path = fmt::format("{}/outbox.db", all.substr(0, all.find(':')));
-  }
-  durable.commit_interval = seconds{options.integer("commit_interval")};
-  durable.max_size = static_cast<std::uint64_t>(options.integer("max_size")) << 20U;
-  durable.on_full = options.string("on_full") == "drop-newest" ? OnFull::drop_newest : OnFull::drop_oldest;
-  return durable;
-}
-
 /// The state in which the outbox keeps the time that was known last: boot and milliseconds.
 constexpr const char* kClockState = "clock";
 
@@ -64,17 +50,18 @@ Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, con
              clock_is_synchronised),
       manager_(environment),
       watchdog_(watchdog_interval(environment, ::getpid())),
-      outbox_(clock_, log_, durable_settings(settings), system_files()),
+      outbox_(clock_, log_, durable_settings(settings.outbox, std::getenv("STATE_DIRECTORY")), system_files()),
       writer_(outbox_, clock_),
       gate_(outbox_, clock_, log_, boot_),
       uploader_(http_, outbox_, clock_, log_, {.retry = seconds{settings.retry}, .seed = random_seed()}),
-      board_(std::string{build_info().version}, clock_, uploader_, outbox_, durable_settings(settings).path) {
+      board_(std::string{build_info().version}, clock_, uploader_, outbox_, durable_settings(settings.outbox, std::getenv("STATE_DIRECTORY")).path) {
   outbox_.on_push([this] { uploader_.notify(); });
   start_outbox();
   go_on_with_clock();
   make_meters();
   gate_.resume(outbox_);
   tell_orphans();
+  open_control();
 }
 
 /// Takes the outbox's file. Without it the daemon goes on in memory and says so.
@@ -101,12 +88,11 @@ void Daemon::go_on_with_clock() {
 }
 
 void Daemon::tell_unstamped(const OrphanQueue& queue) {
-  const auto& uuid = queue.name.channel;
   log_.print(Level::alert, "clock",
-             "{} readings of channel ...{} are from an earlier start of this machine, at which its clock was never set. Nobody "
+             "{} readings of {} are from an earlier start of this machine, at which its clock was never set. Nobody "
              "can know their time, so they are not sent; they are kept in the outbox. A clock module, or time synchronisation "
              "that works (timedatectl), prevents it.",
-             queue.waiting, uuid.size() > 6 ? uuid.substr(uuid.size() - 6) : uuid);
+             queue.waiting, channel_label(queue.name.channel));
 }
 
 /// What the stop leaves without a time.
@@ -129,6 +115,18 @@ void Daemon::tell_orphans() {
                "channel again to have them sent.",
                orphan.waiting, channel_label(orphan.name.channel), orphan.name.endpoint);
   }
+}
+
+/// Without its socket the daemon works as ever; nobody can ask it.
+void Daemon::open_control() {
+  std::vector<HeldLine*> lines;
+  for (const auto& worker : workers_) lines.push_back(worker.get());
+  control_ = std::make_unique<local::ControlServer>([this] { return status(); },
+                                                    local::OutboxDesk{outbox_, open_queues_, StampGate::held_endpoint},
+                                                    std::move(lines), clock_, log_);
+  if (const auto opened = control_->open(local::control_path(std::getenv("RUNTIME_DIRECTORY"))); !opened)
+    log_.print(Level::warning, "control", "{}. Reading and sending go on; vzlogger status and its like cannot ask this daemon.",
+               opened.error().text());
 }
 
 Daemon::~Daemon() = default;
@@ -161,6 +159,9 @@ void Daemon::make_meter(const MeterSettings& meter) {
     const QueueName name{sink->endpoint(), series.empty() ? channel.uuid : series + " " + channel.uuid};
     queues.back() = outbox_.open(name);
     gate_.know(*queues.back(), name);
+    const auto is_it = [&](const auto& known) { return known.id == *queues.back(); };
+    if (std::none_of(open_queues_.begin(), open_queues_.end(), is_it))
+      open_queues_.push_back({name, *queues.back(), fmt::format("chn{}", channel.number)});
     uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel.uuid));
   }
   MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, queues, gate_, log_, taps_, clock_);
@@ -229,6 +230,7 @@ int Daemon::open_meters_or_end(Signals& signals) {
 void Daemon::start_threads() {
   threads_.start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
   threads_.start([this](std::stop_token stop) { writer_.run(std::move(stop)); });
+  threads_.start([this](std::stop_token stop) { control_->run(stop); });
   for (auto& worker : workers_)
     threads_.start([&worker](std::stop_token stop) { worker->run(std::move(stop)); });
 }

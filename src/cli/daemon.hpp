@@ -6,6 +6,7 @@
 
 #include "cli/thread_group.hpp"
 #include "core/stamp_clock.hpp"
+#include "local/control_server.hpp"
 #include "outbox/durable_outbox.hpp"
 #include "outbox/outbox_writer.hpp"
 #include "platform/clock.hpp"
@@ -47,6 +48,7 @@ class Daemon {
   void tell_unstamped(const OrphanQueue& queue);
   void tell_held();
   void tell_orphans();
+  void open_control();
   void make_meters();
   void make_meter(const MeterSettings& meter);
   bool open_meters(Wake& wake);
@@ -73,6 +75,8 @@ class Daemon {
   std::vector<ReadingTap*> taps_;  ///< filled before the meters are made, not changed after
   std::vector<std::unique_ptr<MeterWorker>> workers_;
   std::vector<const MeterSettings*> worker_settings_;
+  std::vector<local::OutboxDesk::OpenQueue> open_queues_;
+  std::unique_ptr<local::ControlServer> control_;
   ThreadGroup threads_;
 };
 
