@@ -64,8 +64,12 @@ Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, con
       outbox_(clock_, log_, durable_settings(settings), system_files()),
       writer_(outbox_, clock_),
       uploader_(http_, outbox_, clock_, log_, {.retry = seconds{settings.retry}, .seed = random_seed()}) {
-  outbox_.on_push([this] { uploader_.notify(); });
+  outbox_.on_push([this] {
+    uploader_.notify();
+    if (mqtt_) mqtt_->notify_outbox();
+  });
   start_outbox();
+  make_mqtt();
   make_meters();
   tell_orphans();
 }
@@ -89,6 +93,28 @@ void Daemon::tell_orphans() {
 }
 
 Daemon::~Daemon() = default;
+
+void Daemon::make_mqtt() {
+  mqtt::Settings settings = mqtt::settings(settings_.mqtt, fmt::format("vzlogger_{}", ::getpid()));
+  if (!settings.enabled) return;
+  if (!settings.trouble.empty()) {
+    log_.print(Level::alert, "mqtt", "{}.", settings.trouble);
+    return;
+  }
+  mqtt_client_ = std::make_unique<MosquittoClient>(settings.broker, mqtt::broker_name(settings.broker), log_);
+  mqtt_ = std::make_unique<MqttPublisher>(
+      std::move(settings), settings_.meters,
+      MqttPublisher::Environment{*mqtt_client_, outbox_, clock_, log_, random_seed(), std::string{build_info().version}});
+  mqtt_->watch_meters([this](int number) {
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      if (worker_settings_[i]->number != number) continue;
+      const MeterStatus status = workers_[i]->status();
+      return status.connected && status.last_trouble.empty();
+    }
+    return false;
+  });
+  taps_.push_back(mqtt_.get());
+}
 
 void Daemon::make_meters() {
   for (const auto& meter : settings_.meters) {
@@ -116,7 +142,7 @@ void Daemon::make_meter(const MeterSettings& meter) {
     queues.back() = outbox_.open({sink->endpoint(), channel.uuid});
     uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel));
   }
-  MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, std::move(queues), outbox_, log_, {}, clock_);
+  MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, std::move(queues), outbox_, log_, taps_, clock_);
   pipeline.resume_windows(outbox_, settings_.outbox.integer("commit_interval") == 0 ? MeterPipeline::KeepWindows::always
                                                                                     : MeterPipeline::KeepWindows::at_stop);
   workers_.push_back(std::make_unique<MeterWorker>(
@@ -181,6 +207,7 @@ int Daemon::open_meters_or_end(Signals& signals) {
 void Daemon::start_threads() {
   threads_.start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
   threads_.start([this](std::stop_token stop) { writer_.run(std::move(stop)); });
+  if (mqtt_) threads_.start([this](std::stop_token stop) { mqtt_->run(std::move(stop)); });
   for (auto& worker : workers_)
     threads_.start([&worker](std::stop_token stop) { worker->run(std::move(stop)); });
 }

@@ -10,11 +10,13 @@
 #include "outbox/outbox_writer.hpp"
 #include "platform/clock.hpp"
 #include "platform/curl_http_client.hpp"
+#include "platform/mosquitto_client.hpp"
 #include "platform/service_manager.hpp"
 #include "platform/signals.hpp"
 #include "platform/transport_factory.hpp"
 #include "platform/log_sink.hpp"
 #include "runtime/meter_worker.hpp"
+#include "runtime/mqtt_publisher.hpp"
 #include "runtime/uploader.hpp"
 #include "vz/settings.hpp"
 
@@ -38,6 +40,7 @@ class Daemon {
  private:
   void start_outbox();
   void tell_orphans();
+  void make_mqtt();
   void make_meters();
   void make_meter(const MeterSettings& meter);
   bool open_meters(Wake& wake);
@@ -57,6 +60,9 @@ class Daemon {
   OutboxWriter writer_;
   CurlHttpClient http_;
   Uploader uploader_;
+  std::unique_ptr<MosquittoClient> mqtt_client_;
+  std::unique_ptr<MqttPublisher> mqtt_;  ///< null: MQTT is off
+  std::vector<ReadingTap*> taps_;        ///< complete before the meters are made; outlives them
   std::vector<std::unique_ptr<MeterWorker>> workers_;
   std::vector<const MeterSettings*> worker_settings_;
   ThreadGroup threads_;

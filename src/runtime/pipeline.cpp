@@ -67,6 +67,10 @@ void MeterPipeline::route(Channel& channel, std::span<const Reading> telegram) {
     const Point point{reading.value, reading.stamp};
     log_.print(Level::info, channel.section, "Adding reading to queue (value={:.2f} ts={})", point.value,
                point.stamp.time_since_epoch().count());
+    if (!(reading.unit == channel.unit)) {
+      channel.unit = reading.unit;
+      for (auto* tap : taps_) tap->unit(*channel.settings, channel.unit);
+    }
     for (auto* tap : taps_) tap->raw(*channel.settings, point);
     if (channel.aggregator) channel.aggregator->add(point);
     else send(channel, point);

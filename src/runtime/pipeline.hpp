@@ -26,6 +26,8 @@ class ReadingTap {
   virtual ~ReadingTap() = default;
   virtual void raw(const ChannelSettings& channel, Point reading) = 0;
   virtual void aggregated(const ChannelSettings& channel, Point reading) = 0;
+  /// The unit of the channel's register as the meter names it: before its first reading if it has one, and when it changes.
+  virtual void unit(const ChannelSettings& /*channel*/, const Unit& /*unit*/) {}
 };
 
 /// One meter's way from telegram to outbox: router, aggregation, duplicate filter, queue. Used by the meter's thread
@@ -73,6 +75,7 @@ class MeterPipeline {
     DuplicateFilter duplicates;
     StampSequencer sequencer;
     std::optional<QueueId> queue;
+    Unit unit{};  ///< of the last reading
   };
   /// A result that waits for the right time.
   struct Held {
