@@ -47,11 +47,12 @@ struct MosquittoClient::Callbacks {
       return;
     }
     if (client.tls_ && (mosquitto_ssl_get(client.handle_) == nullptr || !client.tls_->approved())) {
-      client.tls_trouble_ = "the connection is not encrypted although it should be";  // cannot happen
+      client.tls_trouble_ = "the certificate was not looked at";  // cannot happen
       client.failed(MOSQ_ERR_TLS);
       return;
     }
     client.connected_ = true;
+    client.tls_reason_.reset();
     client.events_.emplace_back(MqttConnected{});
   }
   static void published(mosquitto* /*handle*/, void* object, int id) { self(object).events_.emplace_back(MqttDelivered{id}); }
@@ -80,6 +81,7 @@ MosquittoClient::~MosquittoClient() {
 }
 
 void MosquittoClient::drop() {
+  if (handle_ != nullptr && !connected_ && !over_) ++turn_;  // it did not answer: another address may
   if (handle_ != nullptr) mosquitto_destroy(std::exchange(handle_, nullptr));
   tls_.reset();
   connected_ = false;
@@ -103,11 +105,26 @@ Expected<void> MosquittoClient::connect(MonoTime deadline, Wake& stop) {
     if (!context) return tl::unexpected(std::move(context.error()));
     tls_ = std::move(*context);
   }
-  // Asked anew for each try, because addresses change; which one of several is next is kept.
-  auto result = look_up(deadline, stop);
-  if (result) result = create();
-  if (result) result = begin();
+  auto result = look_up(deadline, stop);  // each time: addresses change
+  addresses_left_ = addresses_.size();
+  if (result) result = begin_somewhere();
   if (!result) drop();
+  return result;
+}
+
+/// Goes on with the next address until one does not fail at once.
+Expected<void> MosquittoClient::begin_somewhere() {
+  Expected<void> result;
+  while (addresses_left_ > 0) {
+    --addresses_left_;
+    if (handle_ != nullptr) mosquitto_destroy(std::exchange(handle_, nullptr));
+    result = create();
+    if (!result) return result;
+    result = begin();
+    if (result) return result;
+    ++turn_;
+  }
+  over_ = true;
   return result;
 }
 
@@ -143,10 +160,7 @@ Expected<void> MosquittoClient::begin() {
   errno = 0;
   const int code = mosquitto_connect_async(handle_, address.c_str(), broker_.port, keepalive);
   const int system_error = errno;
-  if (code != MOSQ_ERR_SUCCESS) {
-    ++turn_;
-    return tl::unexpected(words(code, code == MOSQ_ERR_ERRNO ? system_error : 0));
-  }
+  if (code != MOSQ_ERR_SUCCESS) return tl::unexpected(words(code, code == MOSQ_ERR_ERRNO ? system_error : 0));
   // programs that meters run must not inherit it
   if (const int socket = mosquitto_socket(handle_); socket >= 0) ::fcntl(socket, F_SETFD, FD_CLOEXEC);
   chores_ = std::chrono::steady_clock::now();
@@ -175,9 +189,10 @@ void MosquittoClient::wait(MonoTime deadline, const Wake& wake, std::vector<Mqtt
 void MosquittoClient::drive(short revents) {
   if ((revents & (POLLERR | POLLHUP)) != 0 && !connected_) {
     if (const int code = pending_error(mosquitto_socket(handle_)); code != 0) {
-      events_.emplace_back(MqttLost{words(MOSQ_ERR_ERRNO, code)});
-      over_ = true;
       ++turn_;
+      if (addresses_left_ > 0 && begin_somewhere()) return;
+      over_ = true;
+      events_.emplace_back(MqttLost{words(MOSQ_ERR_ERRNO, code)});
       return;
     }
   }
@@ -216,16 +231,28 @@ Error MosquittoClient::refusal_words(int code) const {
   }
 }
 
-Error MosquittoClient::words(int code, int system_error) const {
+/// A broker that breaks the handshake off says why, but not always do its words get through before the connection is
+/// gone: the last reason that did is still the likely one.
+Error MosquittoClient::tls_words() {
+  if (!tls_trouble_.empty()) tls_reason_ = platform::tls_error_in_words(tls_trouble_, name_);
+  if (tls_reason_) return *tls_reason_;
+  return {"the broker broke off during the TLS handshake or the greeting", name_,
+          broker_.tls->certfile.empty() ? "its log may say why; it may want a client certificate, mqtt.certfile and mqtt.keyfile"
+                                        : "its log may say why",
+          0};
+}
+
+Error MosquittoClient::words(int code, int system_error) {
   if (refused_) return refusal_words(*refused_);
   if (tls_ && !tls_->refusal().what.empty()) {
     Error refusal = tls_->refusal();
     refusal.where = name_;
     return refusal;
   }
-  if (tls_ && !tls_trouble_.empty()) return platform::tls_error_in_words(tls_trouble_, name_);
+  if (tls_ && !tls_trouble_.empty()) return tls_words();
   switch (system_error) {
-    case 0: break;
+    case 0:
+    case EPROTO: break;
     case ECONNREFUSED:
       return {"cannot connect: Connection refused", name_, "nothing listens there: does the broker run, are mqtt.host and mqtt.port right?", system_error};
     case EHOSTUNREACH:
@@ -243,7 +270,7 @@ Error MosquittoClient::words(int code, int system_error) const {
   if (code == MOSQ_ERR_PROTOCOL || code == MOSQ_ERR_MALFORMED_PACKET)
     return {"what answers there does not speak MQTT", name_, tls_ ? "check mqtt.port" : "check mqtt.port; if the broker wants TLS there, give mqtt.cafile", 0};
   if (connected_) return {"the broker closed the connection", name_, "its log may say why; does another client use the same mqtt.id?", 0};
-  if (tls_) return {"the broker closed the connection during the TLS handshake or the greeting", name_, "its log may say why", 0};
+  if (tls_) return tls_words();
   return {"the broker closed the connection before it answered", name_, "if it wants TLS at this port, give mqtt.cafile; its log may say more", 0};
 }
 
