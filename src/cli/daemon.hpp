@@ -17,8 +17,11 @@
 #include "platform/log_sink.hpp"
 #include "runtime/meter_worker.hpp"
 #include "runtime/mqtt_publisher.hpp"
+#include "runtime/stamp_gate.hpp"
+#include "runtime/status_board.hpp"
 #include "runtime/uploader.hpp"
 #include "vz/settings.hpp"
+#include "vz/tap.hpp"
 
 namespace vz::cli {
 
@@ -37,8 +40,14 @@ class Daemon {
   /// the process then ends from within, with the same status.
   int run(Supervision supervision);
 
+  /// How everything does. From any thread.
+  [[nodiscard]] StatusReport status() const { return board_.report(); }
+
  private:
   void start_outbox();
+  void go_on_with_clock();
+  void tell_unstamped(const OrphanQueue& queue);
+  void tell_held();
   void tell_orphans();
   void make_mqtt();
   void make_meters();
@@ -48,21 +57,25 @@ class Daemon {
   void start_threads();
   void main_loop(Signals& signals);
   void feed_watchdog();
+  [[nodiscard]] bool stuck(MonoTime now) const;
   void stop();
 
   const Settings& settings_;
   DaemonLog& log_;
+  const std::string boot_;
   StampClock clock_;
   ServiceManager manager_;
   std::optional<std::chrono::microseconds> watchdog_;
   SystemTransportFactory transports_;
   DurableOutbox outbox_;
   OutboxWriter writer_;
+  StampGate gate_;
   CurlHttpClient http_;
   Uploader uploader_;
+  StatusBoard board_;
   std::unique_ptr<MosquittoClient> mqtt_client_;
   std::unique_ptr<MqttPublisher> mqtt_;  ///< null: MQTT is off
-  std::vector<ReadingTap*> taps_;        ///< complete before the meters are made; outlives them
+  std::vector<ReadingTap*> taps_;        ///< filled before the meters are made, not changed after
   std::vector<std::unique_ptr<MeterWorker>> workers_;
   std::vector<const MeterSettings*> worker_settings_;
   ThreadGroup threads_;

@@ -73,7 +73,7 @@ void print_help(std::ostream& out, std::string_view argv0, std::span<const Proto
   for (const SinkType* sink : sinks) out << fmt::format("\t{}-api\n", sink->name);
   out << "\nvzlogger " << build_info().version
       << " - volkszaehler.org logging utility\nfree software under the GPL, version 3 or later; no warranty\n"
-         "manual: man vzlogger, man vzlogger.conf\n";
+         "manual: man vzlogger, man vzlogger.conf; commands besides the daemon: vzlogger help\n";
 }
 
 void print_protocol_help(std::ostream& out, const Protocol& protocol) {

@@ -112,7 +112,9 @@ std::size_t MqttPublisher::add_outlet(const Channel& channel, std::string_view k
     const auto shares = std::count_if(channels_.begin(), channels_.end(),
                                       [&](const auto& other) { return other->settings.uuid == settings.uuid; });
     const std::string extra = shares > 0 ? "/" + channel.id : std::string{};
-    outlet.queue = environment_.outbox.open({fmt::format("{}/{}{}", name_, kind, extra), settings.uuid});
+    const QueueName name{fmt::format("{}/{}{}", name_, kind, extra), settings.uuid};
+    outlet.queue = environment_.outbox.open(name);
+    environment_.gate.know(*outlet.queue, name);
   }
   outlets_.push_back(std::move(outlet));
   return outlets_.size() - 1;
@@ -123,49 +125,71 @@ MqttPublisher::Channel* MqttPublisher::find(const ChannelSettings& channel) cons
   return number < by_number_.size() ? by_number_[number] : nullptr;
 }
 
+ServiceReport MqttStatus::report() const {
+  return {.name = endpoint,
+          .working = connected,
+          .trouble = trouble,
+          .trouble_since = connected ? std::nullopt : since,
+          .counters = {{"published", published}, {"queued", queued}, {"dropped", dropped}}};
+}
+
 // ---- from the meters' threads
 
-void MqttPublisher::raw(const ChannelSettings& channel, Point reading) {
+void MqttPublisher::raw(const ChannelSettings& channel, const Reading& reading) {
   Channel* known = find(channel);
   if (known == nullptr) return;
-  seen(*known);
+  seen(*known, reading.unit);
   if (!known->raw) return;
-  if (!settings_.timestamp) return offer(*known->raw, reading);
-  // Without aggregation the same reading comes as a result as well, and does so only when its time is right.
+  const Point point{reading.value, reading.stamp};
+  if (!settings_.timestamp) return offer(*known->raw, point);
+  // Without aggregation the same reading comes as a result as well, and then it is known whether its time is right.
   if (channel.aggmode == AggMode::none) return;
-  if (!environment_.clock.trusted()) return dropped_one();
-  offer(*known->raw, reading);
+  if (environment_.clock.trusted()) offer(*known->raw, point);
+  else hold(*known->raw, point, environment_.clock.now());
 }
 
-void MqttPublisher::aggregated(const ChannelSettings& channel, Point reading) {
+void MqttPublisher::aggregated(const ChannelSettings& channel, double value, WallTime stamp) {
   Channel* known = find(channel);
   if (known == nullptr) return;
-  if (known->agg) return offer(*known->agg, reading);
-  if (known->raw && settings_.timestamp) offer(*known->raw, reading);
+  if (known->agg) return offer(*known->agg, {value, stamp});
+  if (settings_.timestamp) offer(*known->raw, {value, stamp});
 }
 
-void MqttPublisher::unit(const ChannelSettings& channel, const Unit& unit) {
+void MqttPublisher::unstamped(const ChannelSettings& channel, double value, WallTime stamp, const Instant& now) {
   Channel* known = find(channel);
-  if (known == nullptr || !settings_.discovery) return;
-  {
+  if (known == nullptr) return;
+  if (settings_.timestamp) hold(known->agg ? *known->agg : *known->raw, {value, stamp}, now);
+  else if (known->agg) offer(*known->agg, {value, stamp});  // bare values have no time that could be wrong
+}
+
+void MqttPublisher::seen(Channel& channel, const Unit& unit) {
+  bool news = !channel.seen.load(std::memory_order_relaxed);
+  if (settings_.discovery) {
     const std::scoped_lock lock(mutex_);
-    known->unit = unit;
-    known->unit_changed = true;
+    if (!(channel.unit == unit)) {
+      channel.unit = unit;
+      channel.unit_changed = news = true;
+    }
   }
+  if (!news) return;
+  channel.seen = true;
   wake();
 }
 
-void MqttPublisher::seen(Channel& channel) {
-  if (!channel.seen.load(std::memory_order_relaxed) && !channel.seen.exchange(true)) wake();
+/// Until its time is known. What does not wait in the outbox is worth nothing by then.
+void MqttPublisher::hold(std::size_t outlet, Point reading, const Instant& now) {
+  if (const auto queue = outlets_[outlet].queue) environment_.gate.push(*queue, reading, now, StampGate::Stamp::wrong);
+  else dropped_one();
 }
 
 void MqttPublisher::offer(std::size_t outlet, Point reading) {
+  const Instant instant = environment_.clock.now();
   if (const auto queue = outlets_[outlet].queue) {
-    environment_.outbox.push(*queue, reading.stamp, reading.value);  // which calls notify_outbox()
+    environment_.gate.push(*queue, reading, instant, StampGate::Stamp::right);  // the outbox then calls notify_outbox()
     return;
   }
   if (settings_.qos == 0 && !connected_) return dropped_one();
-  const MonoTime now = environment_.clock.now().mono;
+  const MonoTime now = instant.mono;
   std::optional<std::uint64_t> untold;
   {
     const std::scoped_lock lock(mutex_);
@@ -215,6 +239,7 @@ void MqttPublisher::run(std::stop_token stop) {
   wake_.follow(stop);
   stop_.follow(stop);
   while (!stop.stop_requested()) step();
+  heartbeat_.waiting();
   farewell();
 }
 
@@ -236,14 +261,17 @@ void MqttPublisher::step() {
     deadline = settings_.discovery ? now.mono + kLookAtMeters : MonoTime::max();
   }
   events_.clear();
+  heartbeat_.waiting();
   environment_.client.wait(deadline, wake_, events_);
   watching_ = false;
   const Instant after = environment_.clock.now();
+  heartbeat_.working(after.mono);
   for (const auto& event : events_) handle(event, after);
 }
 
 void MqttPublisher::connect(const Instant& now) {
   environment_.log.print(Level::debug, kSection, "connecting to {}", name_);
+  heartbeat_.waiting();  // a name look-up may take its time; it ends with a stop
   const auto begun = environment_.client.connect(now.mono + kConnectLimit, stop_);
   const Instant after = environment_.clock.now();
   if (begun) {

@@ -13,13 +13,16 @@
 #include <vector>
 
 #include "core/backoff.hpp"
-#include "runtime/pipeline.hpp"
+#include "core/heartbeat.hpp"
+#include "runtime/stamp_gate.hpp"
 #include "runtime/trouble.hpp"
 #include "sinks/mqtt/live_queue.hpp"
 #include "sinks/mqtt/settings.hpp"
 #include "vz/log.hpp"
 #include "vz/mqtt.hpp"
 #include "vz/outbox.hpp"
+#include "vz/status.hpp"
+#include "vz/tap.hpp"
 #include "vz/wake.hpp"
 
 namespace vz {
@@ -33,6 +36,8 @@ struct MqttStatus {
   std::uint64_t published = 0;     ///< values that the broker has acknowledged (QoS 1 and 2) or that were sent (QoS 0)
   std::uint64_t queued = 0;        ///< values that wait, in memory and in the outbox
   std::uint64_t dropped = 0;       ///< values that were lost: no connection (QoS 0), too old or too many
+
+  [[nodiscard]] ServiceReport report() const;
 };
 
 /// Publishes readings at an MQTT broker.
@@ -56,6 +61,7 @@ class MqttPublisher final : public ReadingTap {
   struct Environment {
     MqttClient& client;
     Outbox& outbox;
+    StampGate& gate;         ///< to the same outbox; told of the queues, so resume() it after this
     const Clock& clock;
     Log& log;
     std::uint64_t seed = 0;  ///< of the jitter
@@ -78,9 +84,9 @@ class MqttPublisher final : public ReadingTap {
   /// How a meter does, by its number; called from this thread only. Before run().
   void watch_meters(std::function<bool(int)> healthy) { healthy_ = std::move(healthy); }
 
-  void raw(const ChannelSettings& channel, Point reading) override;
-  void aggregated(const ChannelSettings& channel, Point reading) override;
-  void unit(const ChannelSettings& channel, const Unit& unit) override;
+  void raw(const ChannelSettings& channel, const Reading& reading) override;
+  void aggregated(const ChannelSettings& channel, double value, WallTime stamp) override;
+  void unstamped(const ChannelSettings& channel, double value, WallTime stamp, const Instant& now) override;
 
   /// The outbox has something that it had not before. Any thread.
   void notify_outbox();
@@ -90,6 +96,7 @@ class MqttPublisher final : public ReadingTap {
   void step();
 
   [[nodiscard]] MqttStatus status() const;
+  [[nodiscard]] const Heartbeat& heartbeat() const { return heartbeat_; }
 
  private:
   struct Channel;
@@ -109,8 +116,9 @@ class MqttPublisher final : public ReadingTap {
   std::size_t add_outlet(const Channel& channel, std::string_view kind);
   std::string unique_id(const ChannelSettings& channel) const;
   Channel* find(const ChannelSettings& channel) const;
-  void seen(Channel& channel);
+  void seen(Channel& channel, const Unit& unit);
   void offer(std::size_t outlet, Point reading);
+  void hold(std::size_t outlet, Point reading, const Instant& now);
   void dropped_one();
   void wake();
 
@@ -142,6 +150,7 @@ class MqttPublisher final : public ReadingTap {
   std::vector<Outlet> outlets_;
   std::vector<Meter> meters_;
 
+  Heartbeat heartbeat_;
   Wake wake_;       ///< something to do, or a stop
   Wake stop_;       ///< a stop alone
   std::atomic<bool> watching_ = false;  ///< the thread is about to sleep and wants to know of new values

@@ -64,7 +64,7 @@ TEST(Help, HasTheOldLayout) {
                 std::string(build_info().version) +
                 " - volkszaehler.org logging utility\n"
                 "free software under the GPL, version 3 or later; no warranty\n"
-                "manual: man vzlogger, man vzlogger.conf\n");
+                "manual: man vzlogger, man vzlogger.conf; commands besides the daemon: vzlogger help\n");
 }
 
 TEST(Help, ProtocolOptionsComeFromItsTable) {

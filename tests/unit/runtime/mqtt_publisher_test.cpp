@@ -19,10 +19,15 @@ using testing::Not;
 using namespace std::chrono_literals;
 
 struct TrustedClock final : Clock {
-  [[nodiscard]] Instant now() const override { return clock.now(); }
+  [[nodiscard]] Instant now() const override {
+    Instant instant = clock.now();
+    instant.wall -= wrong;
+    return instant;
+  }
   [[nodiscard]] bool trusted() const override { return right; }
   FakeClock clock;
   bool right = true;
+  std::chrono::hours wrong{0};
 };
 
 struct Sent {
@@ -128,7 +133,7 @@ class MqttPublisherTest : public testing::Test {
   }
   MqttPublisher& start() {
     publisher_ = std::make_unique<MqttPublisher>(
-        settings_, meters_, MqttPublisher::Environment{broker_, outbox_, clock_, log_, 1, "0.9.0"});
+        settings_, meters_, MqttPublisher::Environment{broker_, outbox_, gate_, clock_, log_, 1, "0.9.0"});
     outbox_.on_push([this] { publisher_->notify_outbox(); });
     return *publisher_;
   }
@@ -138,9 +143,13 @@ class MqttPublisherTest : public testing::Test {
   /// As the pipeline does for a channel without aggregation.
   void read(double value, std::size_t channel = 0) {
     const auto& settings = meters_[0].channels[channel];
-    const Point point{value, clock_.now().wall};
-    publisher_->raw(settings, point);
-    if (settings.aggmode == AggMode::none && clock_.right) publisher_->aggregated(settings, point);
+    publisher_->raw(settings, {settings.identifier, value, unit_, clock_.now().wall});
+    if (settings.aggmode == AggMode::none) result(value, channel);
+  }
+  void result(double value, std::size_t channel = 0) {
+    const auto& settings = meters_[0].channels[channel];
+    if (clock_.right) publisher_->aggregated(settings, value, clock_.now().wall);
+    else publisher_->unstamped(settings, value, clock_.now().wall, clock_.now());
   }
   void durable() {
     settings_.timestamp = true;
@@ -155,6 +164,8 @@ class MqttPublisherTest : public testing::Test {
   FakeBroker broker_{clock_.clock};
   RamOutbox outbox_;
   KeptLog log_;
+  StampGate gate_{outbox_, clock_, log_};
+  Unit unit_;
   mqtt::Settings settings_;
   std::vector<MeterSettings> meters_;
   std::unique_ptr<MqttPublisher> publisher_;
@@ -193,7 +204,7 @@ TEST_F(MqttPublisherTest, AggregatedChannelsPublishResultsAndOnRequestRawValues)
   read(1);
   steps(1);
   EXPECT_THAT(topics(broker_.sent), ElementsAre("vz/grid/id", "vz/grid/uuid")) << "announced by the first reading";
-  publisher_->aggregated(channel, {3, clock_.now().wall});
+  result(3);
   steps(2);
   EXPECT_THAT(broker_.on("vz/grid/agg"), ElementsAre("3.000000"));
   EXPECT_THAT(broker_.on("vz/grid/raw"), IsEmpty());
@@ -205,7 +216,7 @@ TEST_F(MqttPublisherTest, AggregatedChannelsPublishResultsAndOnRequestRawValues)
   start();
   steps(1);
   read(1);
-  publisher_->aggregated(channel, {3, clock_.now().wall});
+  result(3);
   steps(2);
   EXPECT_THAT(broker_.on("vz/grid/raw"), ElementsAre("1.000000"));
   EXPECT_THAT(broker_.on("vz/grid/agg"), ElementsAre("3.000000"));
@@ -400,19 +411,53 @@ TEST_F(MqttPublisherTest, AChannelWithAnImpossibleTopicIsLeftOut) {
   EXPECT_THAT(log_.texts(Level::alert), ElementsAre(HasSubstr("mqtt_topic \"a/#\" of chn0 holds + or #")));
 }
 
-TEST_F(MqttPublisherTest, WrongTimesAreNotPublished) {
+TEST_F(MqttPublisherTest, WrongTimesAreNeverPublished) {
   settings_.timestamp = true;
-  meters_[0].channels[0].aggmode = AggMode::none;
   start();
   steps(1);
   clock_.right = false;
   read(1);
   steps(1);
-  EXPECT_THAT(broker_.on("vz/chn0/raw"), IsEmpty()) << "it comes again, as a result, when its time is known";
+  EXPECT_THAT(broker_.on("vz/chn0/raw"), IsEmpty());
+  EXPECT_EQ(publisher_->status().dropped, 1U) << "with qos 0 nothing waits";
   clock_.right = true;
   read(2);
   steps(1);
   EXPECT_EQ(broker_.on("vz/chn0/raw").size(), 1U);
+}
+
+TEST_F(MqttPublisherTest, WhatTheOutboxKeepsGetsItsTimeWhenTheClockIsRight) {
+  durable();
+  meters_[0].channels[0].aggmode = AggMode::max;
+  settings_.raw_and_agg = true;
+  start();
+  steps(1);
+  clock_.right = false;
+  clock_.wrong = 1000h;
+  read(1);
+  result(2);
+  const WallTime moment = clock_.clock.now().wall;
+  pass(5s);
+  steps(1);
+  EXPECT_EQ(broker_.sent.size(), 2U) << "the announcement";
+  clock_.right = true;
+  clock_.wrong = 0h;
+  EXPECT_TRUE(gate_.look());
+  steps(2);
+  const std::string stamp = std::to_string(moment.time_since_epoch().count());
+  EXPECT_THAT(broker_.on("vz/chn0/raw"), ElementsAre("{ \"timestamp\": " + stamp + ", \"value\": 1.0 }"));
+  EXPECT_THAT(broker_.on("vz/chn0/agg"), ElementsAre("{ \"timestamp\": " + stamp + ", \"value\": 2.0 }"));
+}
+
+TEST_F(MqttPublisherTest, BareValuesDoNotCareForTheClock) {
+  meters_[0].channels[0].aggmode = AggMode::max;
+  start();
+  steps(1);
+  clock_.right = false;
+  read(1);
+  result(2);
+  steps(1);
+  EXPECT_THAT(broker_.on("vz/chn0/agg"), ElementsAre("2.000000"));
 }
 
 TEST_F(MqttPublisherTest, AStopSaysGoodbyeAndKeepsWhatIsUnderWay) {
@@ -458,7 +503,7 @@ TEST_F(MqttDiscoveryTest, AChannelIsDescribedOnceItWasReadWithTheMetersUnit) {
   EXPECT_THAT(broker_.on("vz/status"), ElementsAre("online"));
   EXPECT_THAT(broker_.on("vz/mtr0/status"), ElementsAre("online"));
   EXPECT_THAT(broker_.subscriptions, ElementsAre("homeassistant/status"));
-  publisher_->unit(meters_[0].channels[0], Unit{"kWh"});
+  unit_ = Unit{"kWh"};
   read(1);
   steps(1);
   ASSERT_EQ(documents(), 1U);
@@ -470,7 +515,8 @@ TEST_F(MqttDiscoveryTest, AChannelIsDescribedOnceItWasReadWithTheMetersUnit) {
   read(2);
   steps(2);
   EXPECT_EQ(documents(), 1U);
-  publisher_->unit(meters_[0].channels[0], Unit{"Wh"});
+  unit_ = Unit{"Wh"};
+  read(3);
   steps(1);
   EXPECT_EQ(documents(), 2U);
 }

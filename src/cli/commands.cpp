@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <array>
+
+#include "cli/command.hpp"
+
+namespace vz::cli {
+namespace commands {
+extern const Command help_command;
+extern const Command schema_command;
+}  // namespace commands
+
+std::span<const Command* const> all_commands() {
+  static constexpr std::array kTable{
+      &commands::help_command,
+      &commands::schema_command,
+  };
+  return kTable;
+}
+
+const Command* find_command(std::span<const Command* const> commands, std::string_view name) {
+  const auto found = std::find_if(commands.begin(), commands.end(), [&](const Command* c) { return c->name == name; });
+  return found == commands.end() ? nullptr : *found;
+}
+
+std::optional<int> run_command(int argc, const char* const* argv, std::istream& in, std::ostream& out, std::ostream& err) {
+  if (argc < 2) return std::nullopt;
+  const Command* command = find_command(all_commands(), argv[1]);
+  if (command == nullptr) return std::nullopt;
+  return command->run({{argv + 2, static_cast<std::size_t>(argc - 2)}, in, out, err});
+}
+
+}  // namespace vz::cli

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "cli/command.hpp"
+
+#include <sstream>
+
+#include "cli/command_options.hpp"
+
+namespace vz::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Outcome {
+  std::optional<int> status;
+  std::string out;
+  std::string err;
+};
+
+Outcome run(const std::vector<const char*>& words) {
+  std::vector<const char*> argv{"vzlogger"};
+  argv.insert(argv.end(), words.begin(), words.end());
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  const auto status = run_command(static_cast<int>(argv.size()), argv.data(), in, out, err);
+  return {status, out.str(), err.str()};
+}
+
+TEST(Command, WithoutOneTheCommandLineIsTheDaemons) {
+  EXPECT_EQ(run({}).status, std::nullopt);
+  EXPECT_EQ(run({"-f", "help"}).status, std::nullopt) << "only the first word is a command";
+  EXPECT_EQ(run({"something"}).status, std::nullopt) << "the old daemon ignored such words";
+}
+
+TEST(Command, HelpListsAllOfThem) {
+  const auto [status, out, err] = run({"help"});
+  EXPECT_EQ(status, 0);
+  for (const Command* command : all_commands()) EXPECT_THAT(out, HasSubstr(command->name));
+}
+
+TEST(Command, HelpOfEachWorks) {
+  for (const Command* command : all_commands()) {
+    const auto [status, out, err] = run({"help", command->name.data()});
+    EXPECT_EQ(status, 0) << command->name;
+    EXPECT_THAT(out, HasSubstr(command->keywords));
+    EXPECT_EQ(err, "");
+  }
+}
+
+TEST(Command, HelpOfAnUnknownOneSaysSo) {
+  const auto [status, out, err] = run({"help", "frob"});
+  EXPECT_EQ(status, 64);
+  EXPECT_THAT(err, HasSubstr("no command 'frob'"));
+}
+
+TEST(CommandOptions, WrongOptionsEndWithTheUsageStatus) {
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  constexpr const char* kWords[] = {"--frob"};
+  CLI::App app("does things", "vzlogger test");
+  EXPECT_EQ(read_options(app, {kWords, in, out, err}), 64);
+  EXPECT_THAT(err.str(), HasSubstr("--frob"));
+}
+
+TEST(CommandOptions, OptionsKeepTheirOrder) {
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  constexpr const char* kWords[] = {"-c", "file", "first", "second"};
+  CLI::App app("does things", "vzlogger test");
+  std::string file;
+  std::vector<std::string> rest;
+  app.add_option("-c", file);
+  app.add_option("rest", rest);
+  EXPECT_EQ(read_options(app, {kWords, in, out, err}), std::nullopt);
+  EXPECT_EQ(file, "file");
+  EXPECT_EQ(rest, (std::vector<std::string>{"first", "second"}));
+}
+
+}  // namespace
+}  // namespace vz::cli
