@@ -164,6 +164,7 @@ Expected<void> MosquittoClient::begin() {
   // programs that meters run must not inherit it
   if (const int socket = mosquitto_socket(handle_); socket >= 0) ::fcntl(socket, F_SETFD, FD_CLOEXEC);
   chores_ = std::chrono::steady_clock::now();
+  reached_ = false;
   return {};
 }
 
@@ -176,7 +177,7 @@ void MosquittoClient::wait(MonoTime deadline, const Wake& wake, std::vector<Mqtt
   if (handle_ == nullptr || over_ || !events_.empty()) {
     if (events_.empty()) platform::wait_for(-1, 0, deadline, wake);
   } else {
-    const bool writing = !connected_ || mosquitto_want_write(handle_);
+    const bool writing = !reached_ || mosquitto_want_write(handle_);
     const auto events = static_cast<short>(POLLIN | (writing ? POLLOUT : 0));
     const auto waited = platform::wait_for(mosquitto_socket(handle_), events, std::min(deadline, next_chore()), wake);
     if (waited.end == platform::WaitEnd::failed) failed(MOSQ_ERR_CONN_LOST);
@@ -196,6 +197,7 @@ void MosquittoClient::drive(short revents) {
       return;
     }
   }
+  reached_ = reached_ || (revents & POLLOUT) != 0;
   int code = MOSQ_ERR_SUCCESS;
   // whatever is wrong with the line is found by reading from it
   if ((revents & (POLLIN | POLLERR | POLLHUP | POLLNVAL)) != 0) code = mosquitto_loop_read(handle_, 1);

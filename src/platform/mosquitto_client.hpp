@@ -61,7 +61,8 @@ class MosquittoClient final : public MqttClient {
   std::size_t addresses_left_ = 0;  ///< to be tried before this connect() has failed
   std::unique_ptr<platform::TlsContext> tls_;
   mosquitto* handle_ = nullptr;
-  bool connected_ = false;
+  bool reached_ = false;            ///< the TCP connection is there
+  bool connected_ = false;          ///< and the broker has said yes
   bool over_ = false;               ///< MqttLost was said
   std::optional<int> refused_;      ///< CONNACK's code
   std::string tls_trouble_;         ///< OpenSSL's words, as the library logged them

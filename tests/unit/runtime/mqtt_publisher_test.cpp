@@ -3,9 +3,10 @@
 #include "runtime/mqtt_publisher.hpp"
 
 #include <deque>
+#include <set>
 
 #include "outbox/ram_outbox.hpp"
-#include "runtime/uploader_world.hpp"
+#include "unit/runtime/uploader_world.hpp"
 
 namespace vz {
 namespace {
