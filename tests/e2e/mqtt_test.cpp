@@ -78,11 +78,11 @@ class Broker {
   std::string all_logs_;
 };
 
-/// Hears everything, also what comes while it is away.
+/// Hears everything, also what comes while it is away. (stdbuf: what it hears is to be seen at once.)
 class Listener {
  public:
   explicit Listener(const Broker& broker, std::vector<std::string> more = {}) {
-    std::vector<std::string> argv{installed("mosquitto_sub"), "-h", "localhost", "-p", std::to_string(broker.port()), "-v", "-d",
+    std::vector<std::string> argv{installed("stdbuf"), "-oL", installed("mosquitto_sub"), "-h", "localhost", "-p", std::to_string(broker.port()), "-v", "-d",
                                   "-q", "1", "-c", "-i", "listener", "-t", "#"};
     argv.insert(argv.end(), more.begin(), more.end());
     process_ = std::make_unique<Process>(std::move(argv), plain());
@@ -133,7 +133,7 @@ const std::string kRaw = "vzlogger/chn0/raw";
 class Mqtt : public testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name : {"mosquitto", "mosquitto_sub", "mosquitto_passwd", "openssl"})
+    for (const char* name : {"mosquitto", "mosquitto_sub", "mosquitto_passwd", "openssl", "stdbuf"})
       if (installed(name).empty()) GTEST_SKIP() << name << " is not installed";
   }
   [[nodiscard]] Json section(Json more = Json::object()) const {
