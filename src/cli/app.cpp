@@ -54,8 +54,6 @@ void tell_what_is_missing(const Settings& settings, const Arguments& arguments, 
   if (settings.local.enabled || arguments.httpd)
     log.write(Level::alert, "http", "this build has no local HTTP server; local.enabled and -l are ignored");
   if (!settings.push_urls.empty()) log.write(Level::alert, "push", "this build does not push; the section push is ignored");
-  if (settings.mqtt.has("enabled") && settings.mqtt.boolean("enabled"))
-    log.write(Level::alert, "mqtt", "this build has no MQTT client; the section mqtt is ignored");
 }
 
 bool any_enabled(const Settings& settings) {

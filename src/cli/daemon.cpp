@@ -55,9 +55,13 @@ Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, con
       gate_(outbox_, clock_, log_, boot_),
       uploader_(http_, outbox_, clock_, log_, {.retry = seconds{settings.retry}, .seed = random_seed()}),
       board_(std::string{build_info().version}, clock_, uploader_, outbox_, durable_settings(settings.outbox, std::getenv("STATE_DIRECTORY")).path) {
-  outbox_.on_push([this] { uploader_.notify(); });
+  outbox_.on_push([this] {
+    uploader_.notify();
+    if (mqtt_) mqtt_->notify_outbox();
+  });
   start_outbox();
   go_on_with_clock();
+  make_mqtt();
   make_meters();
   gate_.resume(outbox_);
   tell_orphans();
@@ -130,6 +134,29 @@ void Daemon::open_control() {
 }
 
 Daemon::~Daemon() = default;
+
+void Daemon::make_mqtt() {
+  mqtt::Settings settings = mqtt::settings(settings_.mqtt, fmt::format("vzlogger_{}", ::getpid()));
+  if (!settings.enabled) return;
+  if (!settings.trouble.empty()) {
+    log_.print(Level::alert, "mqtt", "{}.", settings.trouble);
+    return;
+  }
+  mqtt_client_ = std::make_unique<MosquittoClient>(settings.broker, mqtt::broker_name(settings.broker), log_);
+  mqtt_ = std::make_unique<MqttPublisher>(
+      std::move(settings), settings_.meters,
+      MqttPublisher::Environment{*mqtt_client_, outbox_, gate_, clock_, log_, random_seed(), std::string{build_info().version}});
+  mqtt_->watch_meters([this](int number) {
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      if (worker_settings_[i]->number != number) continue;
+      const MeterStatus status = workers_[i]->status();
+      return status.state == MeterReport::State::connected && status.last_trouble.empty();
+    }
+    return false;
+  });
+  taps_.push_back(mqtt_.get());
+  board_.add_service([this] { return mqtt_->status().report(); });
+}
 
 void Daemon::make_meters() {
   for (const auto& meter : settings_.meters) {
@@ -231,6 +258,7 @@ void Daemon::start_threads() {
   threads_.start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
   threads_.start([this](std::stop_token stop) { writer_.run(std::move(stop)); });
   threads_.start([this](std::stop_token stop) { control_->run(stop); });
+  if (mqtt_) threads_.start([this](std::stop_token stop) { mqtt_->run(std::move(stop)); });
   for (auto& worker : workers_)
     threads_.start([&worker](std::stop_token stop) { worker->run(std::move(stop)); });
 }
@@ -268,6 +296,7 @@ void Daemon::main_loop(Signals& signals) {
 /// A thread that has been at one piece of work for too long.
 bool Daemon::stuck(MonoTime now) const {
   return uploader_.heartbeat().stuck(now, kStuck) || writer_.heartbeat().stuck(now, kDiskStuck) ||
+         (mqtt_ && mqtt_->heartbeat().stuck(now, kStuck)) ||
          std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) { return worker->heartbeat().stuck(now, kStuck); });
 }
 

@@ -11,11 +11,13 @@
 #include "outbox/outbox_writer.hpp"
 #include "platform/clock.hpp"
 #include "platform/curl_http_client.hpp"
+#include "platform/mosquitto_client.hpp"
 #include "platform/service_manager.hpp"
 #include "platform/signals.hpp"
 #include "platform/transport_factory.hpp"
 #include "platform/log_sink.hpp"
 #include "runtime/meter_worker.hpp"
+#include "runtime/mqtt_publisher.hpp"
 #include "runtime/stamp_gate.hpp"
 #include "runtime/status_board.hpp"
 #include "runtime/uploader.hpp"
@@ -49,6 +51,7 @@ class Daemon {
   void tell_held();
   void tell_orphans();
   void open_control();
+  void make_mqtt();
   void make_meters();
   void make_meter(const MeterSettings& meter);
   bool open_meters(Wake& wake);
@@ -72,7 +75,9 @@ class Daemon {
   CurlHttpClient http_;
   Uploader uploader_;
   StatusBoard board_;
-  std::vector<ReadingTap*> taps_;  ///< filled before the meters are made, not changed after
+  std::unique_ptr<MosquittoClient> mqtt_client_;
+  std::unique_ptr<MqttPublisher> mqtt_;  ///< null: MQTT is off
+  std::vector<ReadingTap*> taps_;        ///< filled before the meters are made, not changed after
   std::vector<std::unique_ptr<MeterWorker>> workers_;
   std::vector<const MeterSettings*> worker_settings_;
   std::vector<local::OutboxDesk::OpenQueue> open_queues_;

@@ -117,6 +117,14 @@ constexpr OptionSpec kMqtt[] = {
      .type = OptionType::boolean,
      .default_text = "false",
      .help = "publish JSON with time stamp and value instead of the bare value"},
+    {.name = "discovery",
+     .type = OptionType::boolean,
+     .default_text = "false",
+     .help = "tell Home Assistant about meters and channels, and whether they work"},
+    {.name = "discoveryPrefix",
+     .type = OptionType::string,
+     .default_text = "\"homeassistant\"",
+     .help = "where Home Assistant looks for that; its own option discovery_prefix"},
 };
 
 constexpr OptionSpec kMeter[] = {
