@@ -72,6 +72,8 @@ Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, con
   outbox_.on_push([this] { uploader_.notify(); });
   start_outbox();
   go_on_with_clock();
+  make_local();
+  make_push();
   make_meters();
   gate_.resume(outbox_);
   tell_orphans();
@@ -132,6 +134,25 @@ void Daemon::tell_orphans() {
 }
 
 Daemon::~Daemon() = default;
+
+void Daemon::make_local() {
+  if (!settings_.local.enabled) return;
+  local_ = std::make_unique<local::LocalInterface>(
+      settings_, local::LocalInterface::Environment{clock_, log_, std::string{build_info().version},
+                                                          [this] { return status(); }});
+  board_.add_service([this] { return local_->report(); });
+  taps_.push_back(&local_->tap());
+}
+
+void Daemon::make_push() {
+  if (settings_.push_urls.empty()) return;
+  push_http_ = std::make_unique<CurlHttpClient>();
+  push_ = std::make_unique<PushSender>(
+      *push_http_, clock_, log_,
+      PushSettings{.urls = settings_.push_urls, .user_agent = curl_user_agent(), .seed = random_seed()});
+  for (std::size_t i = 0; i < settings_.push_urls.size(); ++i) board_.add_service([this, i] { return push_->report(i); });
+  taps_.push_back(push_.get());
+}
 
 void Daemon::make_meters() {
   for (const auto& meter : settings_.meters) {
@@ -229,6 +250,8 @@ int Daemon::open_meters_or_end(Signals& signals) {
 void Daemon::start_threads() {
   threads_.start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
   threads_.start([this](std::stop_token stop) { writer_.run(std::move(stop)); });
+  if (push_) threads_.start([this](std::stop_token stop) { push_->run(stop); });
+  if (local_) threads_.start([this](std::stop_token stop) { local_->run(std::move(stop)); });
   for (auto& worker : workers_)
     threads_.start([&worker](std::stop_token stop) { worker->run(std::move(stop)); });
 }

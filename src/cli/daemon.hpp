@@ -6,6 +6,7 @@
 
 #include "cli/thread_group.hpp"
 #include "core/stamp_clock.hpp"
+#include "local/interface.hpp"
 #include "outbox/durable_outbox.hpp"
 #include "outbox/outbox_writer.hpp"
 #include "platform/clock.hpp"
@@ -15,6 +16,7 @@
 #include "platform/transport_factory.hpp"
 #include "platform/log_sink.hpp"
 #include "runtime/meter_worker.hpp"
+#include "runtime/push_sender.hpp"
 #include "runtime/stamp_gate.hpp"
 #include "runtime/status_board.hpp"
 #include "runtime/uploader.hpp"
@@ -46,6 +48,8 @@ class Daemon {
   void go_on_with_clock();
   void tell_unstamped(const OrphanQueue& queue);
   void tell_held();
+  void make_local();
+  void make_push();
   void tell_orphans();
   void make_meters();
   void make_meter(const MeterSettings& meter);
@@ -70,6 +74,9 @@ class Daemon {
   CurlHttpClient http_;
   Uploader uploader_;
   StatusBoard board_;
+  std::unique_ptr<local::LocalInterface> local_;  ///< null: off
+  std::unique_ptr<CurlHttpClient> push_http_;     ///< its own, so that a dead target is nobody else's trouble
+  std::unique_ptr<PushSender> push_;              ///< null: no target
   std::vector<ReadingTap*> taps_;  ///< filled before the meters are made, not changed after
   std::vector<std::unique_ptr<MeterWorker>> workers_;
   std::vector<const MeterSettings*> worker_settings_;
