@@ -34,6 +34,7 @@ constexpr std::size_t kConnectionMemory = std::size_t{8} * 1024;
 constexpr std::size_t kMaxDiscarded = std::size_t{64} * 1024;
 constexpr std::size_t kMaxCached = std::size_t{16} << 20U;
 constexpr std::size_t kCacheEntries = 32;
+constexpr std::size_t kMaxIdleCached = std::size_t{64} << 10U;  ///< of one reply, while nobody takes it
 constexpr milliseconds kSettle{20};
 constexpr milliseconds kHurried{1000};   ///< patience with a request while all connections are taken
 constexpr milliseconds kBreathe{200};    ///< between tries to accept for which there are no files
@@ -467,6 +468,8 @@ void Server::Impl::turn() {
     MHD_run(daemon_);
     // after a full house libmicrohttpd does not listen again before its next turn
   } while (full && connected_ < limit_);
+  // large replies are kept only to be shared by those who ask at the same time
+  if (answering_.empty()) std::erase_if(cache_, [](const Cached& entry) { return entry.size > kMaxIdleCached; });
 }
 
 void Server::Impl::run(std::stop_token stop) {

@@ -75,7 +75,7 @@ std::optional<Target> parse_target(std::string_view text) {
   const auto question = std::min(rest.find('?'), rest.size());
   Target target;
   if (!decode(rest.substr(0, question), Plus::literal, target.path)) return std::nullopt;
-  if (target.path.empty()) target.path = "/";
+  if (target.path.empty()) target.path += '/';
   if (question < rest.size() && !read_arguments(rest.substr(question + 1), target)) return std::nullopt;
   return target;
 }
