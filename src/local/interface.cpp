@@ -61,7 +61,7 @@ bool LocalInterface::listen() {
   const std::string text = opened.error().text();
   if (text != trouble_)
     environment_.log.print(Level::alert, "http",
-                           "{}. The local interface is off until then; everything else runs. Tried again every {} s.", text,
+                           "{}. The local interface is off for now, everything else runs; tried again every {} s.", text,
                            kTryAgain.count());
   if (trouble_.empty()) trouble_since_ = environment_.clock.now().wall;
   trouble_ = text;
