@@ -62,6 +62,8 @@ Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, con
   start_outbox();
   go_on_with_clock();
   make_mqtt();
+  make_local();
+  make_push();
   make_meters();
   gate_.resume(outbox_);
   tell_orphans();
@@ -156,6 +158,25 @@ void Daemon::make_mqtt() {
   });
   taps_.push_back(mqtt_.get());
   board_.add_service([this] { return mqtt_->status().report(); });
+}
+
+void Daemon::make_local() {
+  if (!settings_.local.enabled) return;
+  local_ = std::make_unique<local::LocalInterface>(
+      settings_, local::LocalInterface::Environment{clock_, log_, std::string{build_info().version},
+                                                          [this] { return status(); }});
+  board_.add_service([this] { return local_->report(); });
+  taps_.push_back(&local_->tap());
+}
+
+void Daemon::make_push() {
+  if (settings_.push_urls.empty()) return;
+  push_http_ = std::make_unique<CurlHttpClient>();
+  push_ = std::make_unique<PushSender>(
+      *push_http_, clock_, log_,
+      PushSettings{.urls = settings_.push_urls, .user_agent = curl_user_agent(), .seed = random_seed()});
+  for (std::size_t i = 0; i < settings_.push_urls.size(); ++i) board_.add_service([this, i] { return push_->report(i); });
+  taps_.push_back(push_.get());
 }
 
 void Daemon::make_meters() {
@@ -259,6 +280,8 @@ void Daemon::start_threads() {
   threads_.start([this](std::stop_token stop) { writer_.run(std::move(stop)); });
   threads_.start([this](std::stop_token stop) { control_->run(stop); });
   if (mqtt_) threads_.start([this](std::stop_token stop) { mqtt_->run(std::move(stop)); });
+  if (push_) threads_.start([this](std::stop_token stop) { push_->run(stop); });
+  if (local_) threads_.start([this](std::stop_token stop) { local_->run(std::move(stop)); });
   for (auto& worker : workers_)
     threads_.start([&worker](std::stop_token stop) { worker->run(std::move(stop)); });
 }

@@ -102,6 +102,13 @@ TEST(Tables, TheManualShowsThoseOfMqtt) {
   EXPECT_NE(page.find(table), std::string::npos) << "docs/mqtt.md has to show:\n" << table;
 }
 
+TEST(Tables, TheManualHasTheTableOfTheLocalInterface) {
+  std::ifstream file(VZ_SOURCE_DIR "/docs/local-http.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_NE(text.find(option_table_markdown(local_options())), std::string::npos)
+      << "docs/local-http.md should have\n" << option_table_markdown(local_options());
+}
+
 TEST(Tables, DefectsAreFound) {
   constexpr OptionSpec bad[] = {
       {.name = "a", .type = OptionType::integer, .default_text = "1.5", .help = "x"},
