@@ -7,11 +7,15 @@
 namespace vz::cli {
 namespace commands {
 extern const Command help_command;
+extern const Command probe_command;
+extern const Command read_command;
 }  // namespace commands
 
 std::span<const Command* const> all_commands() {
   static constexpr std::array kTable{
       &commands::help_command,
+      &commands::probe_command,
+      &commands::read_command,
   };
   return kTable;
 }
