@@ -4,7 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <bit>
+#include <bitset>
 
 #include "cli/meter_choice.hpp"
 #include "vz/line.hpp"
@@ -26,19 +27,43 @@ bool looks_like_sml(std::span<const std::byte> bytes) {
          contains(bytes, {0x77, 0x07, 0x81, 0x81});
 }
 
+/// What d0 telegrams are made of: a quarter and more are digits, and many characters are different. Text that a wrong
+/// speed makes of another text is not.
+bool looks_like_text(std::span<const std::byte> bytes) {
+  EighthBitStatistics statistics;
+  statistics.add(bytes);
+  const EighthBit bit = statistics.verdict();
+  if (bit == EighthBit::data || bit == EighthBit::unknown) return false;
+  std::size_t digits = 0;
+  std::bitset<128> different;
+  for (const std::byte byte : bytes) {
+    const auto c = std::to_integer<unsigned>(byte & std::byte{0x7F});
+    if (c >= '0' && c <= '9') ++digits;
+    different.set(c);
+  }
+  return digits * 4 >= bytes.size() && different.count() >= 5;
+}
+
 }  // namespace
 
+unsigned slower_by(std::span<const std::byte> bytes) {
+  unsigned ratio = 1;
+  for (unsigned candidate = 2; candidate <= 9 && !bytes.empty(); ++candidate) {
+    const auto low = static_cast<std::size_t>(std::count_if(bytes.begin(), bytes.end(), [&](std::byte byte) {
+      return static_cast<unsigned>(std::countr_zero(std::to_integer<std::uint8_t>(byte))) + 1 >= candidate;
+    }));
+    if (low * 20 >= bytes.size() * 17) ratio = candidate;
+  }
+  return ratio;
+}
+
 Sense judge(std::span<const std::byte> bytes, MonoDuration since_first, bool ended) {
-  constexpr std::size_t kWindow = 48;
-  constexpr std::size_t kText = 20;
+  constexpr std::size_t kWindow = 20;  // so that what came before a change of speed is soon forgotten
   constexpr std::size_t kPlenty = 64;
-  constexpr std::size_t kSome = 16;
+  constexpr std::size_t kSome = 28;
   constexpr std::size_t kFew = 4;  // fewer are a flash of light
   if (looks_like_sml(bytes)) return Sense::sml;
-  EighthBitStatistics statistics;
-  statistics.add(bytes.last(std::min(bytes.size(), kWindow)));
-  const EighthBit bit = statistics.verdict();
-  if (statistics.count() >= kText && bit != EighthBit::data && bit != EighthBit::unknown) return Sense::text;
+  if (bytes.size() >= kWindow && looks_like_text(bytes.last(kWindow))) return Sense::text;
   const bool enough = bytes.size() >= kPlenty || (bytes.size() >= kSome && since_first >= 250ms) || (bytes.size() >= kFew && ended);
   return enough ? Sense::nonsense : Sense::nothing;
 }

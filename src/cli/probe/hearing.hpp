@@ -20,6 +20,9 @@ enum class Sense {
   sml,
   nonsense,  ///< the wrong speed, or no meter
 };
+/// How many times slower than we listen the sender is, from bytes that made no sense: every start bit is a low level of
+/// so many of our bits. 1: not slower; 2 to 8: so many times; 9: nine times or more. Pure.
+unsigned slower_by(std::span<const std::byte> bytes);
 /// Judges the latest of the bytes; `since_first` is how long ago the first came, `ended` that the line is silent again.
 Sense judge(std::span<const std::byte> bytes, MonoDuration since_first, bool ended);
 

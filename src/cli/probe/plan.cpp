@@ -66,7 +66,30 @@ ProbePlan::ProbePlan(Line line, Asking asking, MonoDuration budget) : line_(line
   }
 }
 
-void ProbePlan::note(Heard result) {
+/// The next speed to listen at, after the last one made no sense: the one that the noise speaks for, else the usual ones
+/// within the bounds that are known, else any.
+void ProbePlan::choose_speed(unsigned slower) {
+  if (tried_.size() >= kRing.size()) {
+    tried_.clear();
+    above_ = below_ = 0;
+  }
+  const unsigned baud = last_.baud;
+  if (slower == 1) above_ = std::max(above_, baud);
+  if (slower > 1) below_ = below_ == 0 ? baud / slower : std::min(below_, baud / slower);
+  const auto untried = [&](unsigned speed) { return std::find(tried_.begin(), tried_.end(), speed) == tried_.end(); };
+  const auto choose = [&](auto&& fits) {
+    const auto found = std::find_if(kRing.begin(), kRing.end(), [&](unsigned speed) { return untried(speed) && fits(speed); });
+    if (found == kRing.end()) return false;
+    speed_ = *found;
+    tried_.push_back(speed_);
+    return true;
+  };
+  if (slower > 1 && slower < 9 && choose([&](unsigned speed) { return speed == baud / slower; })) return;
+  if (choose([&](unsigned speed) { return speed > above_ && (below_ == 0 || speed <= below_); })) return;
+  choose([](unsigned) { return true; });
+}
+
+void ProbePlan::note(Heard result, unsigned slower) {
   const bool asked = last_.kind == ProbeStep::Kind::ask;
   switch (result) {
     case Heard::silence:
@@ -76,12 +99,13 @@ void ProbePlan::note(Heard result) {
     case Heard::sense:
       if (line_ == Line::network) break;  // no speed to look for
       if (!searching_) {
-        searching_ = true;
+        tried_.clear();
+        above_ = below_ = 0;
         // what was heard while listening rules that speed out; what disturbed a request rules out nothing
-        ring_ = asked || last_.baud != kRing[0] ? 0 : 1;
-      } else {
-        ring_ = (ring_ + 1) % kRing.size();
+        if (!asked) tried_.push_back(last_.baud);
       }
+      searching_ = true;
+      choose_speed(asked || result == Heard::sense ? 0 : slower);
       break;
     case Heard::greeting:
       searching_ = false;
@@ -97,10 +121,10 @@ ProbeStep ProbePlan::give(ProbeStep step) {
   return step;
 }
 
-ProbeStep ProbePlan::next(Heard result, MonoDuration elapsed) {
-  if (last_.kind != ProbeStep::Kind::done) note(result);
+ProbeStep ProbePlan::next(Heard result, MonoDuration elapsed, unsigned slower) {
+  if (last_.kind != ProbeStep::Kind::done) note(result, slower);
   if (elapsed >= budget_) return give({});
-  if (searching_) return give(listen(kRing[ring_], std::min(kPeriod, budget_ - elapsed)));
+  if (searching_) return give(listen(speed_, std::min(kPeriod, budget_ - elapsed)));
   if (steps_.empty()) return give({});
   ProbeStep step = steps_.front();
   steps_.pop_front();

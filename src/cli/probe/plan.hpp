@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "vz/time.hpp"
 
@@ -54,11 +55,13 @@ class ProbePlan {
   enum class Asking { allowed, not_allowed };
   ProbePlan(Line line, Asking asking, MonoDuration budget);
 
-  /// The step after `result` of the one before (silence for the first), `elapsed` since the beginning.
-  ProbeStep next(Heard result, MonoDuration elapsed);
+  /// The step after `result` of the one before (silence for the first), `elapsed` since the beginning. With noise:
+  /// `slower` is by how much the sender seems to be slower than we listened (see slower_by()); 0 if that is not known.
+  ProbeStep next(Heard result, MonoDuration elapsed, unsigned slower = 0);
 
  private:
-  void note(Heard result);
+  void note(Heard result, unsigned slower);
+  void choose_speed(unsigned slower);
   ProbeStep give(ProbeStep step);
 
   Line line_;
@@ -66,7 +69,10 @@ class ProbePlan {
   std::deque<ProbeStep> steps_;
   ProbeStep last_;
   bool searching_ = false;   ///< something comes by itself
-  std::size_t ring_ = 0;     ///< of the speeds
+  unsigned speed_ = 0;       ///< to listen at while searching
+  std::vector<unsigned> tried_;
+  unsigned above_ = 0;       ///< the sender is faster than this, as it seems
+  unsigned below_ = 0;       ///< and not faster than this; 0: no bound
   bool fallbacks_ = false;   ///< the ways to ask a meter that greets but says no more are in the queue
 };
 

@@ -7,6 +7,7 @@
 #include <deque>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "cli/meter_choice.hpp"
 #include "cli/probe/hearing.hpp"
@@ -150,6 +151,7 @@ class Search {
   Json where_;
   bool no_parity_;
   MonoTime began_;
+  unsigned slower_ = 0;  ///< what the last noise says of its speed
   ProbeResult result_;
 };
 
@@ -225,6 +227,7 @@ Heard Search::listen(const ProbeStep& step) {
     }
     if (sense == Sense::nonsense) {
       tell(fmt::format("something comes by itself, but makes no sense at {} baud", step.baud));
+      slower_ = slower_by(heard);
       hint("something sends by itself, but at no speed that was tried it made sense: a meter? Is the head straight?");
       return Heard::noise;
     }
@@ -303,7 +306,7 @@ ProbeResult Search::run() {
   ProbePlan plan(kind, settings_.asking, settings_.budget);
   Heard heard = Heard::silence;
   while (!over()) {
-    const ProbeStep step = plan.next(heard, elapsed());
+    const ProbeStep step = plan.next(heard, elapsed(), std::exchange(slower_, 0));
     if (step.kind == ProbeStep::Kind::done) break;
     heard = step.kind == ProbeStep::Kind::listen ? listen(step) : ask(*step.approach, step.approach->parity);
   }

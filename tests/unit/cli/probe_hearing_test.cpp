@@ -82,6 +82,24 @@ TEST(ProbeJudge, AFewBytesSayNothingYet) {
   EXPECT_EQ(judge(some, 300ms, true), Sense::nonsense) << "and then silence";
 }
 
+TEST(ProbeJudge, SlowTextIsGivenTheTime) {
+  const auto text = line(kPush, EighthBit::even);
+  auto bytes = test::sml::hex("00 f0 8f");
+  for (std::size_t i = 0; bytes.size() < 60; ++i) {
+    EXPECT_NE(judge(bytes, 33ms * bytes.size(), false), Sense::nonsense) << bytes.size();
+    bytes.push_back(text[i]);
+  }
+  EXPECT_EQ(judge(bytes, 2s, false), Sense::text);
+}
+
+TEST(ProbeJudge, TheSpeedShowsInTheNoise) {
+  EXPECT_EQ(slower_by(test::sml::hex("00 80 00 00 00 80 f0 00 00 00")), 8u) << "one in ten may be noise";
+  EXPECT_EQ(slower_by(test::sml::hex("0c 3c fc 30 cc 0c 3c c0")), 3u) << "start bits of three";
+  EXPECT_EQ(slower_by(test::sml::hex("00 00 00 00")), 9u);
+  EXPECT_EQ(slower_by(test::sml::hex("31 c3 5a 77 01")), 1u);
+  EXPECT_EQ(slower_by({}), 1u);
+}
+
 TEST(ProbeJudge, TextBehindNonsenseIsText) {
   auto bytes = test::sml::hex("00 80 f0 00 80 ff ff 00 80 f8 c3 99 81 a0 00 f0");
   const auto text = line(kPush, EighthBit::even);

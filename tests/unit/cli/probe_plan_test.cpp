@@ -69,6 +69,21 @@ TEST(ProbePlan, WhatComesByItselfIsSoughtAtAllSpeedsAndNothingIsSent) {
     EXPECT_NE(std::find(speeds.begin(), speeds.end(), baud), speeds.end()) << baud;
 }
 
+TEST(ProbePlan, TheNoiseItselfSpeaksForASpeed) {
+  const auto after = [](std::vector<unsigned> ratios) {
+    ProbePlan plan(Line::serial, Asking::allowed, 1000s);
+    plan.next(Heard::silence, 0s);
+    ProbeStep step;
+    for (const unsigned slower : ratios) step = plan.next(Heard::noise, 1s, slower);
+    return step.baud;
+  };
+  EXPECT_EQ(after({1}), 115200u) << "not slower than 9600";
+  EXPECT_EQ(after({2}), 4800u);
+  EXPECT_EQ(after({4}), 2400u);
+  EXPECT_EQ(after({9}), 300u) << "at least nine times slower, of which 300 is the usual one";
+  EXPECT_EQ(after({1, 6}), 19200u) << "a sixth of 115200";
+}
+
 TEST(ProbePlan, NoiseBehindARequestRulesOutNoSpeed) {
   ProbePlan plan(Line::serial, Asking::allowed, 60s);
   plan.next(Heard::silence, 0s);
