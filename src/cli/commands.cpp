@@ -9,6 +9,7 @@ namespace commands {
 extern const Command help_command;
 extern const Command probe_command;
 extern const Command read_command;
+extern const Command schema_command;
 }  // namespace commands
 
 std::span<const Command* const> all_commands() {
@@ -16,6 +17,7 @@ std::span<const Command* const> all_commands() {
       &commands::help_command,
       &commands::probe_command,
       &commands::read_command,
+      &commands::schema_command,
   };
   return kTable;
 }

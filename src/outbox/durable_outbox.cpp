@@ -22,10 +22,6 @@ StoreSettings store_settings(const DurableSettings& settings) {
   return {.path = settings.path, .max_size = settings.max_size, .on_full = settings.on_full};
 }
 
-Error no_file() {
-  return {.what = "readings wait in memory alone, there is no outbox file", .where = {}, .remedy = "set outbox.path"};
-}
-
 }  // namespace
 
 DurableOutbox::DurableOutbox(const Clock& clock, Log& log, DurableSettings settings, std::unique_ptr<StoreFiles> files)
@@ -33,8 +29,11 @@ DurableOutbox::DurableOutbox(const Clock& clock, Log& log, DurableSettings setti
 
 DurableOutbox::~DurableOutbox() = default;
 
-Expected<void> DurableOutbox::start() {
+Expected<void> DurableOutbox::start(IfMissing if_missing) {
   if (settings_.path.empty()) return {};
+  if (if_missing == IfMissing::fail && !DurableStore::exists(store_settings(settings_), *files_)) {
+    return tl::unexpected(Error{.what = "there is no outbox file: nothing waits", .where = settings_.path, .remedy = {}});
+  }
   if (auto locked = files_->lock(settings_.path + ".lock"); !locked) return locked;
   if (DurableStore::exists(store_settings(settings_), *files_)) {
     if (auto opened = open_store(); !opened) {
@@ -65,6 +64,10 @@ Expected<void> DurableOutbox::open_store() {
     } else {
       open->stored_head = stored.head;
     }
+  }
+  for (const Reserved& reserved : std::exchange(reserved_, {})) {
+    const StoredQueue* stored = store_->find(reserved.queue);
+    take_reserved(reserved, stored != nullptr && stored->last >= reserved.range.last);
   }
   bytes_ = store_->bytes();
   tidy_ = true;
@@ -327,6 +330,12 @@ void DurableOutbox::put_state(const std::string& key, std::string bytes) {
   if (wake && on_work_) on_work_();
 }
 
+void DurableOutbox::set_companion(std::string key, std::function<std::string()> make) {
+  const std::scoped_lock lock(mutex_);
+  companion_key_ = std::move(key);
+  companion_ = std::move(make);
+}
+
 std::string DurableOutbox::get_state(const std::string& key) const {
   const std::scoped_lock lock(mutex_);
   const auto found = states_.find(key);
@@ -373,13 +382,16 @@ bool DurableOutbox::comes_closer() {
 bool DurableOutbox::begin_io(MonoTime deadline) {
   std::unique_lock lock(mutex_);
   const auto is_free = [this] { return !io_busy_; };
+  ++io_wanted_;
+  bool mine = true;
   if (deadline == MonoTime::max()) {
     io_free_.wait(lock, is_free);
-  } else if (!io_free_.wait_until(lock, deadline, is_free)) {
-    return false;
+  } else {
+    mine = io_free_.wait_until(lock, deadline, is_free);
   }
-  io_busy_ = true;
-  return true;
+  --io_wanted_;
+  io_busy_ = io_busy_ || mine;
+  return mine;
 }
 
 void DurableOutbox::end_io() {
@@ -406,6 +418,10 @@ bool DurableOutbox::flush(MonoTime deadline) {
 }
 
 Expected<void> DurableOutbox::close(MonoTime deadline) {
+  {
+    const std::scoped_lock lock(mutex_);
+    closing_ = true;
+  }
   if (!begin_io(deadline)) {
     return tl::unexpected(Error{.what = "the disk has not answered in time; readings that wait may be lost",
                                 .where = settings_.path,
@@ -473,7 +489,19 @@ StoreBatch DurableOutbox::collect(Force force, bool& more) {
     if (take) batch.states.insert(*state);
     state = take ? dirty_states_.erase(state) : std::next(state);
   }
+  if (!more) collect_companion(force, batch);
   return batch;
+}
+
+void DurableOutbox::collect_companion(Force force, StoreBatch& batch) {
+  if (!companion_) return;
+  const MonoTime now = clock_.now().mono;
+  const bool due = !companion_written_ || now - *companion_written_ >= kCompanionEvery;
+  if (!(force == Force::all && store_ != nullptr) && (batch.appends.empty() || !due)) return;
+  if (std::string bytes = companion_(); !bytes.empty()) {
+    companion_written_ = now;
+    batch.states[companion_key_] = std::move(bytes);
+  }
 }
 
 void DurableOutbox::collect_queues(Force force, StoreBatch& batch, bool& more) {
@@ -656,138 +684,6 @@ void DurableOutbox::disk_works() {
     trouble_.clear();
   }
   log_.print(Level::info, kSection, "{}: waiting readings are written again", settings_.path);
-}
-
-// --- maintenance -----------------------------------------------------------------------------------------------------
-
-std::vector<OrphanQueue> DurableOutbox::orphans() const {
-  const std::scoped_lock lock(mutex_);
-  std::vector<OrphanQueue> out;
-  for (const StoredQueue& stored : stored_) {
-    if (stored.waiting() > 0) out.push_back({stored.name, stored.waiting(), stored.oldest});
-  }
-  return out;
-}
-
-Expected<void> DurableOutbox::maintenance(const std::function<Expected<void>()>& work_to_do) {
-  begin_io(MonoTime::max());
-  Expected<void> result;
-  bool usable = false;
-  {
-    const std::scoped_lock lock(mutex_);
-    usable = usable_;
-  }
-  if (!usable) {
-    result = tl::unexpected(no_file());
-  } else if (!ready_store() || !work(Force::readings)) {
-    const std::scoped_lock lock(mutex_);
-    result = tl::unexpected(Error{.what = trouble_, .where = settings_.path, .remedy = {}});
-  } else {
-    result = work_to_do();
-    if (!result) disk_failed(result.error());
-  }
-  end_io();
-  return result;
-}
-
-/// Gives out the sequences behind all that the queue has. Its tail must be on disk.
-void DurableOutbox::reserve(Queue& queue, std::uint64_t count, std::uint64_t& first) {
-  first = queue.next;
-  queue.next += count;
-}
-
-Expected<std::uint64_t> DurableOutbox::retarget(const QueueName& from, const QueueName& to) {
-  std::uint64_t moved = 0;
-  auto done = maintenance([&]() -> Expected<void> {
-    const StoredQueue* source = store_->find(from);
-    if (source == nullptr || from == to) return {};
-    const std::uint64_t count = source->waiting();
-    std::uint64_t first = 0;
-    Queue* target = nullptr;
-    for (bool reserved = false; !reserved;) {
-      {
-        const std::scoped_lock lock(mutex_);
-        if (find(from) != nullptr) return {};
-        target = find(to);
-        reserved = target == nullptr || target->tail.empty();
-        if (reserved && target != nullptr) reserve(*target, count, first);
-      }
-      if (!reserved && !work(Force::readings)) return {};
-    }
-    if (target == nullptr) {
-      const StoredQueue* stored = store_->find(to);
-      first = stored == nullptr ? 1 : std::max(stored->head, stored->last) + 1;
-    }
-    auto result = store_->retarget(from, to, first);
-    const std::scoped_lock lock(mutex_);
-    moved = result ? *result : 0;
-    if (target != nullptr) {
-      if (moved > 0) {
-        target->committed = first + moved - 1;
-        target->sent.add({first, first + moved - 1});
-      }
-      settle_range(*target, {first + moved, first + count - 1});
-    }
-    stored_.clear();
-    for (StoredQueue& stored : store_->queues()) {
-      if (find(stored.name) == nullptr) stored_.push_back(std::move(stored));
-    }
-    if (!result) return tl::unexpected(result.error());
-    return {};
-  });
-  if (!done) return tl::unexpected(done.error());
-  if (on_push_) on_push_();
-  return moved;
-}
-
-Expected<std::vector<QueuedReading>> DurableOutbox::export_readings(const QueueName& name, std::uint64_t after,
-                                                                    std::size_t max) {
-  std::vector<QueuedReading> out;
-  auto done = maintenance([&]() -> Expected<void> {
-    const StoredQueue* stored = store_->find(name);
-    if (stored == nullptr) return {};
-    SequenceSet settled;
-    for (const SequenceRange& range : stored->settled) settled.add(range);
-    std::vector<DurableStore::LoadedRun> runs;
-    if (auto read = store_->load(name, std::max(after, stored->head), max, runs); !read) return read;
-    for (const auto& run : runs) {
-      for (std::size_t i = 0; i < run.readings.size() && out.size() < max; ++i) {
-        const std::uint64_t sequence = run.first + i;
-        if (sequence <= std::max(after, stored->head) || settled.contains(sequence)) continue;
-        out.push_back({sequence, run.readings[i].stamp, run.readings[i].value, true});
-      }
-    }
-    return {};
-  });
-  if (!done) return tl::unexpected(done.error());
-  return out;
-}
-
-Expected<std::vector<RejectedReading>> DurableOutbox::rejected(std::int64_t after_id, std::size_t max) {
-  std::vector<RejectedReading> out;
-  auto done = maintenance([&] { return store_->rejected(after_id, max, out); });
-  if (!done) return tl::unexpected(done.error());
-  return out;
-}
-
-Expected<std::uint64_t> DurableOutbox::requeue(const std::vector<std::int64_t>& ids) {
-  std::uint64_t count = 0;
-  auto done = maintenance([&]() -> Expected<void> {
-    std::vector<std::int64_t> found;
-    for (const std::int64_t id : ids) {
-      std::vector<RejectedReading> one;
-      if (auto read = store_->rejected(id - 1, 1, one); !read) return read;
-      if (one.empty() || one.front().id != id) continue;
-      add(open(one.front().queue), one.front().stamp, one.front().value, Sent::perhaps);
-      found.push_back(id);
-    }
-    // First here, then gone there: a crash in between repeats them, which is harmless.
-    if (!work(Force::readings)) return {};
-    count = found.size();
-    return store_->forget_rejected(found);
-  });
-  if (!done) return tl::unexpected(done.error());
-  return count;
 }
 
 OutboxStatus DurableOutbox::status() const {

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -71,9 +72,11 @@ class DurableOutbox final : public Outbox {
   DurableOutbox(const Clock& clock, Log& log, DurableSettings settings, std::unique_ptr<StoreFiles> files);
   ~DurableOutbox() override;
 
+  /// What start() does where there is no file: `make` one when there is something to write; or, for a command, `fail`.
+  enum class IfMissing { make, fail };
   /// Takes the file and reads what waits in it. On an Error (to be told by the caller) the outbox works in memory alone.
   /// Writes nothing if there is no file yet.
-  Expected<void> start();
+  Expected<void> start(IfMissing if_missing = IfMissing::make);
 
   QueueId open(const QueueName& name) override;
   void push(QueueId queue, WallTime stamp, double value) override;
@@ -93,6 +96,11 @@ class DurableOutbox final : public Outbox {
   /// The state as it was put, or found at the start; empty if there is none.
   [[nodiscard]] std::string get_state(const std::string& key) const;
   static constexpr std::size_t kMaxState = 4096;
+  /// A state that is written together with readings, at most every kCompanionEvery, and by close() if there is a file;
+  /// never for its own sake. `make` is called under the lock and must not call back; empty: not now. Set once, before
+  /// the first push.
+  void set_companion(std::string key, std::function<std::string()> make);
+  static constexpr std::chrono::minutes kCompanionEvery{10};
 
   /// Does the I/O that is due.
   void tick();
@@ -108,15 +116,28 @@ class DurableOutbox final : public Outbox {
   /// later stay in memory. After `deadline` no housekeeping is begun; if another thread's I/O lasts longer, an Error.
   Expected<void> close(MonoTime deadline);
 
-  /// Maintenance, for commands. Blocks for as long as the disk takes.
+  /// Maintenance, for commands: from any thread of a running daemon; or in a process of its own on a file that no daemon
+  /// holds, which is start(IfMissing::fail), no open(), the calls, close(). They wait for the disk, but change the file in
+  /// short transactions that let tick() and close() go first; an Error in the middle leaves what was done done, and
+  /// nothing lost or doubled. What they find is as of the call.
+
+  /// The queues of the file that are not open and in which something waits.
   [[nodiscard]] std::vector<OrphanQueue> orphans() const;
-  /// Moves what waits in a queue that is not open into another one, behind what that has. Returns how many readings.
+  /// Moves what waits in a queue that is not open behind what another one has (open or not; it is made if there is
+  /// none), as repeats. Returns how many. An Error if `from` is open, or nothing waits there.
   Expected<std::uint64_t> retarget(const QueueName& from, const QueueName& to);
-  /// Readings of a stored queue behind `after` (0: from the start), at most `max`, with their sequences.
+  /// Throws away what waits in a queue that is not open. Returns how many. Errors as of retarget().
+  Expected<std::uint64_t> discard(const QueueName& name);
+  /// What waits in a queue, open or not, behind sequence `after` (0: from the start): at most `max` and
+  /// kMaxPiece readings, none if there are no more.
   Expected<std::vector<QueuedReading>> export_readings(const QueueName& name, std::uint64_t after, std::size_t max);
+  /// Rejected readings with an id above `after_id`, by id: at most `max` and kMaxPiece, none if there are no more.
   Expected<std::vector<RejectedReading>> rejected(std::int64_t after_id, std::size_t max);
-  /// Puts rejected readings back at the end of their queues, as repeats. Returns how many.
+  /// Puts rejected readings back at the end of their queues, as repeats. Unknown ids are skipped. Returns how many.
   Expected<std::uint64_t> requeue(const std::vector<std::int64_t>& ids);
+  /// Throws rejected readings away. Returns how many there were.
+  Expected<std::uint64_t> discard_rejected(const std::vector<std::int64_t>& ids);
+  static constexpr std::size_t kMaxPiece = 4096;
 
   [[nodiscard]] OutboxStatus status() const;
   [[nodiscard]] QueueProgress progress(QueueId queue) const;
@@ -174,6 +195,7 @@ class DurableOutbox final : public Outbox {
   bool ready_store();
   StoreBatch collect(Force force, bool& more);
   void collect_queues(Force force, StoreBatch& batch, bool& more);
+  void collect_companion(Force force, StoreBatch& batch);
   [[nodiscard]] std::optional<MonoTime> next_work_locked() const;
   bool comes_closer();
   bool commit(StoreBatch batch);
@@ -188,8 +210,29 @@ class DurableOutbox final : public Outbox {
   void tell_recovery();
   void keep_rejected(const Queue& queue, SequenceRange range, std::string_view reason);
   [[nodiscard]] bool hides_tail() const;
-  void reserve(Queue& queue, std::uint64_t count, std::uint64_t& first);
-  Expected<void> maintenance(const std::function<Expected<void>()>& work);
+
+  /// Sequences given out for readings that are on their way from another place of the file.
+  struct Reserved {
+    QueueName queue;
+    SequenceRange range;
+  };
+  bool begin_maintenance();
+  [[nodiscard]] std::optional<Error> refusal() const;
+  Expected<void> maintenance(Force force, const std::function<Expected<void>()>& work);
+  Expected<std::uint64_t> in_pieces(Force force, const std::function<Expected<bool>(std::uint64_t& count)>& piece);
+  Expected<std::uint64_t> by_id(Force force, const std::vector<std::int64_t>& ids,
+                                const std::function<Expected<void>(std::span<const std::int64_t>, std::uint64_t& count)>& work);
+  [[nodiscard]] std::optional<Error> no_orphan(const QueueName& name) const;
+  [[nodiscard]] const StoredQueue* find_orphan(const QueueName& name) const;
+  bool place(StoreBatch& batch);
+  Expected<void> move(StoreBatch& batch);
+  void take_reserved(const Reserved& reserved, bool stored);
+  Expected<bool> move_piece(const QueueName& from, const QueueName& to, std::uint64_t& moved);
+  Expected<bool> discard_piece(const QueueName& name, std::uint64_t& gone);
+  Expected<void> requeue_piece(std::span<const std::int64_t> ids, std::uint64_t& count);
+  Expected<void> read_waiting(const StoredQueue& queue, std::uint64_t after, std::size_t max,
+                              std::vector<QueuedReading>& out);
+  void refresh_orphans();
 
   const Clock& clock_;
   Log& log_;
@@ -205,6 +248,8 @@ class DurableOutbox final : public Outbox {
   mutable std::mutex mutex_;  ///< never held during I/O or a callback
   std::condition_variable io_free_;
   bool io_busy_ = false;
+  unsigned io_wanted_ = 0;   ///< waiting for it, maintenance not counted: that lets them go first
+  bool closing_ = false;
   bool usable_ = false;      ///< the lock file is ours: there is a file to write to
   bool disk_fails_ = false;
   std::string trouble_;
@@ -213,9 +258,13 @@ class DurableOutbox final : public Outbox {
   std::vector<std::unique_ptr<Queue>> queues_;  ///< the index is the QueueId
   std::size_t ram_tail_ = 0;                    ///< entries of all tails
   std::vector<StoredQueue> stored_;             ///< queues of the file that are not open
+  std::vector<Reserved> reserved_;              ///< whether they are in the file shows when it is opened again
   std::vector<RejectedReading> rejections_;     ///< not yet on disk
   std::map<std::string, std::string> states_;
   std::map<std::string, std::string> dirty_states_;
+  std::string companion_key_;
+  std::function<std::string()> companion_;
+  std::optional<MonoTime> companion_written_;
   std::optional<MonoTime> settle_since_;  ///< progress that the file does not know, since
   bool tidy_ = false;                     ///< space may be given back
   std::optional<MonoTime> planned_;       ///< what next_work() said last

@@ -359,7 +359,7 @@ Expected<void> DurableStore::transaction(const std::function<void(Records&)>& wo
 Expected<std::vector<DroppedReadings>> DurableStore::commit(const StoreBatch& batch) {
   std::vector<DroppedReadings> dropped;
   auto done = transaction([&](Records& records) {
-    const bool room = make_room(records, needed_bytes(batch), dropped);
+    const bool room = batch.moves || make_room(records, needed_bytes(batch), dropped);
     for (const auto& add : batch.appends) {
       if (room) {
         append(records, add);
@@ -383,6 +383,8 @@ Expected<std::vector<DroppedReadings>> DurableStore::commit(const StoreBatch& ba
           .bind(static_cast<std::int64_t>(kMaxRejected))
           .run();
     }
+    for (const std::int64_t id : batch.forgotten_rejections) db_->query("DELETE FROM rejected WHERE id=?").bind(id).run();
+    for (const QueueName& name : batch.forgotten_queues) forget(records, name);
     for (const auto& [key, bytes] : batch.states) {
       if (bytes.empty()) {
         db_->query("DELETE FROM state WHERE key=?").bind(std::string_view{key}).run();
@@ -411,6 +413,15 @@ void DurableStore::write_record(const Record& r) {
       .bind(static_cast<std::int64_t>(r.queue.head)).bind(static_cast<std::int64_t>(r.queue.last))
       .bind(std::string_view{text_of(r.queue.settled)})
       .run();
+}
+
+void DurableStore::forget(Records& records, const QueueName& name) {
+  const auto found = records.find({name.endpoint, name.channel});
+  if (found == records.end()) return;
+  const std::int64_t id = found->second.id;
+  db_->query("DELETE FROM segment WHERE id BETWEEN ? AND ?").bind(segment_id(id, 0)).bind(segment_id(id + 1, 0) - 1).run();
+  db_->query("DELETE FROM queue WHERE id=?").bind(id).run();
+  records.erase(found);
 }
 
 void DurableStore::append(Records& records, const StoreBatch::Append& add) {
@@ -538,44 +549,6 @@ Expected<void> DurableStore::load(const QueueName& name, std::uint64_t after, st
   return {};
 }
 
-Expected<std::uint64_t> DurableStore::retarget(const QueueName& from, const QueueName& to, std::uint64_t first) {
-  const StoredQueue* source = find(from);
-  if (source == nullptr || from == to) return 0;
-  const StoredQueue old = *source;
-  SequenceSet settled;
-  for (const SequenceRange& range : old.settled) settled.add(range);
-  std::uint64_t moved = 0;
-  auto done = transaction([&](Records& records) {
-    std::vector<LoadedRun> runs;
-    for (std::uint64_t after = old.head; after < old.last;) {
-      runs.clear();
-      if (!load(from, after, 4096, runs)) {
-        db_->call_damaged("a segment's check value is wrong");
-        return;
-      }
-      if (runs.empty()) break;
-      StoreBatch::Append add{.queue = to, .first = first + moved, .readings = {}};
-      for (const LoadedRun& run : runs) {
-        for (std::size_t i = 0; i < run.readings.size(); ++i) {
-          const std::uint64_t sequence = run.first + i;
-          if (sequence > after && !settled.contains(sequence)) add.readings.push_back(run.readings[i]);
-        }
-        after = std::max(after, run.first + run.readings.size() - 1);
-      }
-      moved += add.readings.size();
-      Record& target = record(records, to);
-      if (target.queue.last < add.first) target.queue.last = add.first - 1;
-      if (!add.readings.empty()) append(records, add);
-    }
-    const std::int64_t id = record(records, from).id;
-    db_->query("DELETE FROM segment WHERE id BETWEEN ? AND ?").bind(segment_id(id, 0)).bind(segment_id(id + 1, 0) - 1).run();
-    db_->query("DELETE FROM queue WHERE id=?").bind(id).run();
-    records.erase({from.endpoint, from.channel});
-  });
-  if (!done) return tl::unexpected(std::move(done.error()));
-  return moved;
-}
-
 Expected<void> DurableStore::rejected(std::int64_t after_id, std::size_t max, std::vector<RejectedReading>& out) {
   auto q = db_->query("SELECT id, endpoint, channel, stamp, value, at, reason FROM rejected WHERE id > ? ORDER BY id LIMIT ?");
   q.bind(after_id).bind(static_cast<std::int64_t>(max));
@@ -589,12 +562,6 @@ Expected<void> DurableStore::rejected(std::int64_t after_id, std::size_t max, st
   }
   if (!db_->good()) return tl::unexpected(failed());
   return {};
-}
-
-Expected<void> DurableStore::forget_rejected(const std::vector<std::int64_t>& ids) {
-  return transaction([&](Records&) {
-    for (const std::int64_t id : ids) db_->query("DELETE FROM rejected WHERE id=?").bind(id).run();
-  });
 }
 
 Expected<std::map<std::string, std::string>> DurableStore::states() {

@@ -55,8 +55,12 @@ struct StoreBatch {
   std::vector<Progress> progress;
   std::vector<RejectedReading> rejections;
   std::map<std::string, std::string> states;  ///< empty bytes remove a key
+  std::vector<std::int64_t> forgotten_rejections;
+  std::vector<QueueName> forgotten_queues;  ///< with all they hold
+  bool moves = false;  ///< what is appended leaves another place of the file: nothing is given up to make room for it
   [[nodiscard]] bool empty() const {
-    return appends.empty() && progress.empty() && rejections.empty() && states.empty();
+    return appends.empty() && progress.empty() && rejections.empty() && states.empty() && forgotten_rejections.empty() &&
+           forgotten_queues.empty();
   }
 };
 
@@ -111,13 +115,8 @@ class DurableStore {
   /// The first run may begin before `after`.
   Expected<void> load(const QueueName& name, std::uint64_t after, std::size_t enough, std::vector<LoadedRun>& out);
 
-  /// Moves everything that waits in `from` behind what `to` has, there from sequence `first` on (above all that `to`
-  /// ever had); forgets `from`. Returns how many readings.
-  Expected<std::uint64_t> retarget(const QueueName& from, const QueueName& to, std::uint64_t first);
-
+  /// Appends rejected readings with an id above `after_id`, at most `max`, by id.
   Expected<void> rejected(std::int64_t after_id, std::size_t max, std::vector<RejectedReading>& out);
-  /// Removes rejected readings.
-  Expected<void> forget_rejected(const std::vector<std::int64_t>& ids);
   Expected<std::map<std::string, std::string>> states();
 
   /// Gives back space a step at a time. True if there is more to do.
@@ -148,6 +147,7 @@ class DurableStore {
   Record& record(Records& records, const QueueName& name);
   void append(Records& records, const StoreBatch::Append& append);
   void write_record(const Record& record);
+  void forget(Records& records, const QueueName& name);
   bool make_room(Records& records, std::uint64_t bytes, std::vector<DroppedReadings>& dropped);
   bool drop_first_segment(Records& records, std::vector<DroppedReadings>& dropped);
   void set_progress(Record& record, std::uint64_t head, const std::vector<SequenceRange>& settled);

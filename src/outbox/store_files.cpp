@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <optional>
+#include <utility>
 
 namespace vz {
 namespace {
@@ -27,6 +29,9 @@ class SystemFiles final : public StoreFiles {
     release();
     std::error_code ignored;
     std::filesystem::create_directories(folder_of(path), ignored);
+    struct stat folder {};
+    const bool inherits = ::geteuid() == 0 && ::stat(folder_of(path).c_str(), &folder) == 0;
+    if (inherits) owner_ = {folder.st_uid, folder.st_gid};
     fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd_ < 0) {
       const int code = errno;
@@ -36,7 +41,10 @@ class SystemFiles final : public StoreFiles {
                                             "a file elsewhere",
                                   .code = code});
     }
-    if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return {};
+    if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) {
+      if (owner_ && ::fchown(fd_, owner_->first, owner_->second) != 0) owner_.reset();
+      return {};
+    }
     const int code = errno;
     release();
     return tl::unexpected(Error{.what = code == EWOULDBLOCK ? "another process is using this outbox"
@@ -68,6 +76,7 @@ class SystemFiles final : public StoreFiles {
   }
 
   bool rename(const std::string& from, const std::string& to) override {
+    if (owner_ && ::lchown(from.c_str(), owner_->first, owner_->second) != 0) owner_.reset();
     return std::rename(from.c_str(), to.c_str()) == 0 && sync_folder(to);
   }
 
@@ -83,6 +92,8 @@ class SystemFiles final : public StoreFiles {
   }
 
   int fd_ = -1;
+  /// Files that root makes belong to the owner of the folder, so that the service can use them afterwards.
+  std::optional<std::pair<uid_t, gid_t>> owner_;
 };
 
 }  // namespace

@@ -199,7 +199,7 @@ int CrashDisk::truncate(File& file, std::int64_t size) {
 }
 
 int CrashDisk::sync(File& file) {
-  if (failing) return SQLITE_IOERR_FSYNC;
+  if (failing || sync_fails) return SQLITE_IOERR_FSYNC;
   // A crash in the middle of a sync: the writes are still on their way.
   if (!change() || crashed_) return SQLITE_IOERR_FSYNC;
   ++syncs_;

@@ -42,6 +42,7 @@ class CrashDisk {
 
   bool full = false;          ///< writes that need space fail
   bool failing = false;       ///< all writes and syncs fail
+  bool sync_fails = false;    ///< syncs fail, but what was written may be found later
   bool lies_on_sync = false;  ///< syncs do nothing, for a test of the test
 
   [[nodiscard]] std::uint64_t bytes() const;  ///< of all files

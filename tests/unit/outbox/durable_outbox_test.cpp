@@ -7,7 +7,9 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <limits>
+#include <set>
 #include <thread>
 
 #include "core/outbox_options.hpp"
@@ -351,6 +353,186 @@ TEST(DurableOutbox, RejectedReadingsAreKeptApartAndCanComeBack) {
   EXPECT_THAT(world.drain(), ElementsAre(1, 3, 2));
 }
 
+// --- what commands do ------------------------------------------------------------------------------------------------
+
+const QueueName kGone{"http://elsewhere", "uuid-2"};
+
+/// A world with readings from..to in a queue that is then not open any more.
+void leave_behind(World& world, int from, int to) {
+  const QueueId gone = world.outbox->open(kGone);
+  for (int i = from; i <= to; ++i) world.outbox->push(gone, at(i * 1000), i);
+  world.stop_and_begin();
+}
+
+TEST(OutboxCommands, ListingWritesNothing) {
+  World world;
+  world.push(1, 3);
+  EXPECT_THAT(*world.outbox->rejected(0, 10), IsEmpty());
+  EXPECT_THAT(*world.outbox->export_readings(kGone, 0, 10), IsEmpty());
+  EXPECT_THAT(world.outbox->orphans(), IsEmpty());
+  EXPECT_FALSE(world.outbox->retarget(kGone, kQueue));
+  EXPECT_EQ(world.disk.changes(), 0U);
+}
+
+TEST(OutboxCommands, WhatIsOnItsWayIsNotMovedOrThrownAway) {
+  World world;
+  world.push(1, 3);
+  world.stop_and_begin();
+  const auto moved = world.outbox->retarget(kQueue, kGone);
+  ASSERT_FALSE(moved);
+  EXPECT_THAT(moved.error().text(), HasSubstr("is in the configuration"));
+  EXPECT_FALSE(world.outbox->discard(kQueue));
+  EXPECT_FALSE(world.outbox->discard(kGone)) << "there is none";
+  EXPECT_EQ(world.drain(), numbers(1, 3));
+}
+
+TEST(OutboxCommands, MovesManyReadingsToAQueueInUse) {
+  World world;
+  leave_behind(world, 1, 20'000);
+  world.push(30'001, 30'005);
+  const auto moved = world.outbox->retarget(kGone, kQueue);
+  ASSERT_TRUE(moved) << moved.error().text();
+  EXPECT_EQ(*moved, 20'000U);
+  EXPECT_THAT(world.outbox->orphans(), IsEmpty());
+  world.push(30'006, 30'007);
+  std::vector<double> expected = numbers(30'001, 30'005);
+  for (const double value : numbers(1, 20'000)) expected.push_back(value);
+  expected.push_back(30'006);
+  expected.push_back(30'007);
+  EXPECT_EQ(world.drain(), expected);
+  EXPECT_EQ(world.outbox->stats(world.queue).dropped, 0U);
+}
+
+TEST(OutboxCommands, MovesNoReadingThatIsSettledAlready) {
+  World world;
+  const QueueId gone = world.outbox->open(kGone);
+  for (int i = 1; i <= 9000; ++i) world.outbox->push(gone, at(i * 1000), i);
+  world.wait(5s);
+  world.outbox->settle(gone, 1, 100, Verdict::accepted, {});
+  world.outbox->settle(gone, 4000, 8999, Verdict::rejected, "no");
+  world.stop_and_begin();
+  EXPECT_EQ(world.outbox->orphans().at(0).waiting, 3900U);
+  std::vector<QueuedReading> exported;
+  for (std::uint64_t after = 0;;) {
+    const auto some = world.outbox->export_readings(kGone, after, 1000);
+    ASSERT_TRUE(some);
+    if (some->empty()) break;
+    exported.insert(exported.end(), some->begin(), some->end());
+    after = some->back().sequence;
+  }
+  EXPECT_THAT(exported, SizeIs(3900));
+  const auto moved = world.outbox->retarget(kGone, kQueue);
+  ASSERT_TRUE(moved);
+  EXPECT_EQ(*moved, 3900U);
+  const auto values = world.drain();
+  ASSERT_THAT(values, SizeIs(3900));
+  EXPECT_EQ(values.front(), 101);
+  EXPECT_EQ(values.back(), 9000);
+}
+
+TEST(OutboxCommands, ACrashAnywhereInAMoveLosesAndDoublesNothing) {
+  for (std::uint64_t crash = 1; crash < 100; ++crash) {
+    World world;
+    leave_behind(world, 1, 6000);
+    world.push(7001, 7003);
+    world.outbox->flush(MonoTime::max());
+    world.disk.crash_after(crash);
+    const bool done = world.outbox->retarget(kGone, kQueue).has_value() && !world.disk.crashed();
+    world.crash_and_begin(CrashDisk::Loss::power);
+    std::ignore = world.outbox->retarget(kGone, kQueue);
+    auto values = world.drain();
+    ASSERT_THAT(values, SizeIs(6003)) << "crash at change " << crash;
+    std::sort(values.begin(), values.end());
+    ASSERT_EQ(std::unique(values.begin(), values.end()), values.end()) << "crash at change " << crash;
+    ASSERT_EQ(world.outbox->stats(world.queue).dropped, 0U) << "crash at change " << crash;
+    if (done) break;
+  }
+}
+
+TEST(OutboxCommands, ADiskThatDoesNotSayWhetherItWroteLosesAndDoublesNothing) {
+  World world;
+  leave_behind(world, 1, 100);
+  world.push(101, 103);
+  world.outbox->flush(MonoTime::max());
+  world.disk.sync_fails = true;
+  EXPECT_FALSE(world.outbox->retarget(kGone, kQueue));
+  world.disk.sync_fails = false;
+  world.push(104, 105);
+  std::ignore = world.outbox->retarget(kGone, kQueue);
+  auto values = world.drain();
+  std::sort(values.begin(), values.end());
+  EXPECT_EQ(values, numbers(1, 105));
+  EXPECT_EQ(world.outbox->stats(world.queue).dropped, 0U);
+  EXPECT_EQ(world.outbox->stats(world.queue).waiting, 0U);
+}
+
+TEST(OutboxCommands, WhatWasExportedCanBeThrownAway) {
+  World world;
+  leave_behind(world, 1, 70'000);
+  world.push(1, 3);
+  const auto gone = world.outbox->discard(kGone);
+  ASSERT_TRUE(gone);
+  EXPECT_EQ(*gone, 70'000U);
+  EXPECT_THAT(world.outbox->orphans(), IsEmpty());
+  world.stop_and_begin();
+  EXPECT_THAT(world.outbox->orphans(), IsEmpty());
+  EXPECT_EQ(world.drain(), numbers(1, 3));
+  EXPECT_LT(world.disk.bytes(), 400'000U);
+}
+
+TEST(OutboxCommands, RejectedReadingsOfAChannelThatIsGoneWaitForIt) {
+  World world;
+  const QueueId gone = world.outbox->open(kGone);
+  for (int i = 1; i <= 3; ++i) world.outbox->push(gone, at(i * 1000), i);
+  world.outbox->settle(gone, 1, 3, Verdict::rejected, "no");
+  world.stop_and_begin();
+  const auto rejected = world.outbox->rejected(0, 2);
+  ASSERT_TRUE(rejected);
+  ASSERT_THAT(*rejected, SizeIs(2));
+  const auto id = (*rejected)[0].id;
+  const auto back = world.outbox->requeue({id, id, id});
+  ASSERT_TRUE(back);
+  EXPECT_EQ(*back, 1U) << "each once";
+  ASSERT_THAT(world.outbox->orphans(), SizeIs(1));
+  EXPECT_EQ(world.outbox->orphans()[0].name, kGone);
+  EXPECT_EQ(world.outbox->orphans()[0].waiting, 1U);
+  const auto thrown = world.outbox->discard_rejected({(*rejected)[1].id, 4711});
+  ASSERT_TRUE(thrown);
+  EXPECT_EQ(*thrown, 1U);
+  EXPECT_THAT(*world.outbox->rejected(0, 10), SizeIs(1));
+}
+
+TEST(OutboxCommands, ACrashAnywhereInARequeueLosesAndDoublesNothing) {
+  for (std::uint64_t crash = 1; crash < 60; ++crash) {
+    World world;
+    world.push(1, 700);
+    world.outbox->settle(world.queue, 1, 600, Verdict::rejected, "no");
+    world.stop_and_begin();
+    std::vector<std::int64_t> ids;
+    const auto before = world.outbox->rejected(0, 1000);
+    ASSERT_TRUE(before);
+    for (const auto& reading : *before) ids.push_back(reading.id);
+    ASSERT_THAT(ids, SizeIs(600));
+    world.disk.crash_after(crash);
+    const bool done = world.outbox->requeue(ids).has_value() && !world.disk.crashed();
+    world.crash_and_begin(CrashDisk::Loss::power);
+    const auto left = world.outbox->rejected(0, 1000);
+    ASSERT_TRUE(left);
+    EXPECT_EQ(left->size() + world.drain().size(), 700U) << "crash at change " << crash;
+    if (done) break;
+  }
+}
+
+TEST(OutboxCommands, AfterAStopTheyAreRefused) {
+  World world;
+  leave_behind(world, 1, 10);
+  ASSERT_TRUE(world.outbox->close(MonoTime::max()));
+  EXPECT_FALSE(world.outbox->retarget(kGone, kQueue));
+  EXPECT_FALSE(world.outbox->rejected(0, 10));
+  world.begin();
+  EXPECT_EQ(world.outbox->orphans().at(0).waiting, 10U);
+}
+
 TEST(DurableOutbox, StatesAreKeptAtAStopOnly) {
   World world;
   world.outbox->put_state("window", std::string("\0bytes", 6));
@@ -575,6 +757,107 @@ TEST_F(DurableOutboxFiles, TheWriterCommitsInTheBackground) {
   thread.request_stop();
   thread.join();
   ASSERT_TRUE(outbox.close(MonoTime::max()));
+}
+
+TEST_F(DurableOutboxFiles, CommandsWorkOnAFileThatNoDaemonHolds) {
+  {
+    auto command = make();
+    EXPECT_FALSE(command.start(DurableOutbox::IfMissing::fail));
+    EXPECT_TRUE(std::filesystem::is_empty(folder_)) << "and leaves nothing behind";
+  }
+  auto daemon = make();
+  ASSERT_TRUE(daemon.start());
+  const QueueId queue = daemon.open(kQueue);
+  for (int i = 0; i < 100; ++i) daemon.push(queue, at(i), i);
+  ASSERT_TRUE(daemon.flush(MonoTime::max()));
+  {
+    auto command = make();
+    const auto started = command.start(DurableOutbox::IfMissing::fail);
+    ASSERT_FALSE(started);
+    EXPECT_THAT(started.error().text(), HasSubstr("another process is using this outbox"));
+  }
+  ASSERT_TRUE(daemon.close(MonoTime::max()));
+  auto command = make();
+  ASSERT_TRUE(command.start(DurableOutbox::IfMissing::fail));
+  ASSERT_THAT(command.orphans(), SizeIs(1));
+  EXPECT_EQ(command.orphans()[0].waiting, 100U);
+  const auto moved = command.retarget(kQueue, kGone);
+  ASSERT_TRUE(moved);
+  EXPECT_EQ(*moved, 100U);
+  ASSERT_TRUE(command.close(MonoTime::max()));
+  auto next = make();
+  ASSERT_TRUE(next.start());
+  EXPECT_THAT(next.orphans(), SizeIs(1));
+  EXPECT_EQ(next.stats(next.open(kGone)).waiting, 100U);
+}
+
+TEST_F(DurableOutboxFiles, CommandsAndTheDaemonDoNotDisturbEachOther) {
+  auto outbox = make("threads.db");
+  ASSERT_TRUE(outbox.start());
+  const QueueId leaving = outbox.open(kGone);
+  for (int i = 0; i < 20'000; ++i) outbox.push(leaving, at(i), i);
+  ASSERT_TRUE(outbox.close(MonoTime::max()));
+
+  auto busy = make("threads.db");
+  ASSERT_TRUE(busy.start());
+  OutboxWriter writer(busy, clock_);
+  const QueueId queue = busy.open(kQueue);
+  std::jthread writing([&](std::stop_token stop) { writer.run(std::move(stop)); });
+  std::jthread listing([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      std::ignore = busy.orphans();
+      std::ignore = busy.rejected(0, 100);
+      std::ignore = busy.export_readings(kGone, 0, 100);
+      std::ignore = busy.export_readings(kQueue, 0, 100);
+    }
+  });
+  std::jthread moving([&] { EXPECT_TRUE(busy.retarget(kGone, kQueue)); });
+  std::set<double> arrived;
+  int pushed = 0;
+  while (arrived.size() < 21'000) {
+    if (pushed < 1000) busy.push(queue, at(100'000 + pushed), 100'000 + pushed);
+    ++pushed;
+    std::vector<QueuedReading> batch;
+    busy.peek(queue, 64, batch);
+    if (batch.empty()) std::this_thread::yield();
+    for (const auto& reading : batch) ASSERT_TRUE(arrived.insert(reading.value).second);
+    if (!batch.empty())
+      busy.settle(queue, batch.front().sequence, batch.back().sequence, Verdict::accepted, {});
+  }
+  moving.join();
+  listing.request_stop();
+  listing.join();
+  writing.request_stop();
+  writing.join();
+  EXPECT_EQ(busy.stats(queue).waiting, 0U);
+  ASSERT_TRUE(busy.close(MonoTime::max()));
+}
+
+/// What the watchdog asks: a thread that hangs in the disk shows, one that has nothing to do does not.
+TEST_F(DurableOutboxFiles, TheWriterSaysWhetherItWorksOrWaits) {
+  class SteadyClock final : public Clock {
+   public:
+    [[nodiscard]] Instant now() const override { return {std::chrono::steady_clock::now(), at(0)}; }
+  } clock;
+  DurableOutbox outbox(clock, log_, {.path = folder_ + "/outbox.db", .commit_interval = 0ms}, system_files());
+  OutboxWriter writer(outbox, clock);
+  ASSERT_TRUE(outbox.start());
+  const QueueId queue = outbox.open(kQueue);
+  const auto is_stuck_an_hour_later = [&] { return writer.heartbeat().stuck(clock.now().mono + 1h, 5min); };
+  EXPECT_FALSE(is_stuck_an_hour_later());
+  std::promise<bool> during;
+  std::thread::id main_thread = std::this_thread::get_id();
+  outbox.on_push([&, told = false]() mutable {
+    if (told || std::this_thread::get_id() == main_thread) return;  // from here on: the writer, in its commit
+    told = true;
+    during.set_value(is_stuck_an_hour_later());
+  });
+  std::jthread thread([&](std::stop_token stop) { writer.run(stop); });
+  outbox.push(queue, at(1), 1);
+  EXPECT_TRUE(during.get_future().get());
+  thread.request_stop();
+  thread.join();
+  EXPECT_FALSE(is_stuck_an_hour_later());
 }
 
 TEST(OutboxOptions, AreComplete) {
