@@ -7,6 +7,8 @@
 namespace vz::cli {
 namespace commands {
 extern const Command help_command;
+extern const Command probe_command;
+extern const Command read_command;
 extern const Command schema_command;
 extern const Command pause_command;
 extern const Command queue_command;
@@ -18,6 +20,8 @@ std::span<const Command* const> all_commands() {
   static constexpr std::array kTable{
       &commands::status_command, &commands::queue_command, &commands::pause_command, &commands::resume_command,
       &commands::help_command,
+      &commands::probe_command,
+      &commands::read_command,
       &commands::schema_command,
   };
   return kTable;
