@@ -6,12 +6,16 @@
 
 namespace vz::cli {
 namespace commands {
+extern const Command channel_command;
+extern const Command check_command;
 extern const Command help_command;
 extern const Command schema_command;
 }  // namespace commands
 
 std::span<const Command* const> all_commands() {
   static constexpr std::array kTable{
+      &commands::check_command,
+      &commands::channel_command,
       &commands::help_command,
       &commands::schema_command,
   };
