@@ -25,6 +25,7 @@
 #include "sinks/web/text.hpp"
 #include "sinks/web/unanswered.hpp"
 #include "vz/protocol.hpp"
+#include "vz/session.hpp"
 
 namespace vz::cli::commands {
 namespace {
@@ -84,7 +85,7 @@ class LiveCheck {
     if (std::holds_alternative<NoTransport>(source->endpoint)) return add(about, true, "makes its own readings");
     if (std::holds_alternative<CommandSource>(source->endpoint)) return add(about, true, "is not run by a check");
     Wake wake;
-    const auto opened = transports_.open(source->endpoint, source->line, clock_.now().mono + kOpenPatience, wake);
+    const auto opened = transports_.open(source->endpoint, source->session->initial_line(), clock_.now().mono + kOpenPatience, wake);
     if (opened) return add(about, true, "can be opened");
     if (opened.error().code == EBUSY)
       return add(about, true, "is in use by another program, which is right if that is vzlogger itself (" + opened.error().what + ")");
