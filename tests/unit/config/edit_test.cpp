@@ -63,6 +63,12 @@ TEST(Edit, AnArrayOnOneLineStaysReadable) {
             "{\n  \"c\": [ {\"a\": [\"]\"]},\n    2\n  ]\n}");
 }
 
+TEST(Edit, AMemberIsAddedInTheObjectsOwnForm) {
+  EXPECT_EQ(with_member("{ \"a\": 1 } // x", "", "b", "y").value(), "{ \"a\": 1, \"b\": \"y\" } // x");
+  EXPECT_EQ(with_member("{\n  \"a\": 1  // one\n}", "", "b", 2).value(), "{\n  \"a\": 1,  // one\n  \"b\": 2\n}");
+  EXPECT_FALSE(with_member("{ \"a\": 1 }", "", "a", 2)) << "it is there";
+}
+
 TEST(Edit, OfWhatCannotBeReadNothingIsChanged) {
   EXPECT_FALSE(with_element("{ \"c\": [1 2] }", "c", 2));
   EXPECT_FALSE(with_element("{ \"c\": 1 }", "c", 2));
