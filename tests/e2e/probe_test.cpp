@@ -19,8 +19,8 @@ class Probe : public ::testing::TestWithParam<Meter> {};
 INSTANTIATE_TEST_SUITE_P(
     Meters, Probe,
     ::testing::Values(
-        Meter{"Mt372", {}, {{"protocol", "d0"}, {"baudrate", 300}, {"parity", "7e1"}, {"pullseq", "2F3F210D0A"}, {"ackseq", "auto"}}},
-        Meter{"Mt372EchoOddParity", {"--echo", "--format", "8n1", "--parity-bit", "--odd"},
+        Meter{"Mt372", {"--recovery", "0"}, {{"protocol", "d0"}, {"baudrate", 300}, {"parity", "7e1"}, {"pullseq", "2F3F210D0A"}, {"ackseq", "auto"}}},
+        Meter{"Mt372EchoOddParity", {"--recovery", "0", "--echo", "--format", "8n1", "--parity-bit", "--odd"},
               {{"protocol", "d0"}, {"baudrate", 300}, {"parity", "7o1"}}},
         Meter{"PushEvenParity", {"--telegram", telegram("push_mode_d"), "--mode", "push", "--period", "1", "--format", "8n1", "--parity-bit"},
               {{"protocol", "d0"}, {"baudrate", 9600}, {"parity", "7e1"}}},
@@ -28,7 +28,7 @@ INSTANTIATE_TEST_SUITE_P(
               {{"protocol", "d0"}, {"baudrate", 2400}, {"parity", "7e1"}}},
         Meter{"P1", {"--telegram", telegram("p1_gas"), "--period", "1"}, {{"protocol", "d0"}, {"baudrate", 115200}, {"parity", "8n1"}}},
         Meter{"Sml", {"--meter", "ehz", "--period", "1"}, {{"protocol", "sml"}, {"baudrate", 9600}, {"parity", "8n1"}}}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& one) { return std::string{one.param.name}; });
 
 TEST_P(Probe, FindsItAndTheSectionRuns) {
   const Folder folder;

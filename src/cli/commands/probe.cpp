@@ -68,7 +68,7 @@ void declare(CLI::App& app, Typed& typed) {
 std::optional<Endpoint> endpoint_of(const std::string& device) {
   std::error_code ignored;
   if (device.find('/') != std::string::npos || std::filesystem::exists(device, ignored)) return SerialPort{device};
-  if (const auto peer = parse_peer(device)) return *peer;
+  if (const auto peer = parse_peer(device); peer && !peer->port.empty() && !peer->host.empty()) return *peer;
   return std::nullopt;
 }
 
