@@ -66,6 +66,31 @@ TEST(ProbeCommand, ShowsTheHandshakeAndPutsTheMeterIntoAConfiguration) {
   EXPECT_THAT(written, HasSubstr("\"ackseq\": \"auto\""));
 }
 
+TEST(ProbeCommand, BorrowsTheLineOfARunningDaemonAndGivesItBack) {
+  const Folder folder;
+  Sim sim(folder, "sim", {"--pty", folder / "meter", "--speed", "real", "--meter", "ehz", "--period", "0.5"});
+  test::ProcessOptions options = in_folder(folder, {});
+  options.environment.emplace_back("RUNTIME_DIRECTORY", folder.path().string());
+  const Json meter{{"enabled", true}, {"protocol", "sml"}, {"device", folder / "meter"}, {"channels", Json::array({channel(uuid(1), "")})}};
+  Process daemon({program("vzlogger"), "-f", "-v", "15", "-c", write_config(folder, config(Json::array({meter})))}, options);
+  ASSERT_TRUE(daemon.wait_for_line("Adding reading"));
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"probe", folder / "meter"}, {"read", "-c", folder / "vzlogger.conf"}}) {
+    std::vector<std::string> arguments{program("vzlogger")};
+    arguments.insert(arguments.end(), command.begin(), command.end());
+    Process borrower(arguments, options);
+    EXPECT_EQ(borrower.wait_exit(), (Exit{.status = 0, .signal = 0})) << borrower.output(Stream::err);
+    EXPECT_THAT(borrower.output(Stream::err), HasSubstr("borrowed from the running daemon, which does not read mtr0"));
+    EXPECT_THAT(borrower.output(), HasSubstr("1-0:1.8.0"));
+    EXPECT_TRUE(daemon.wait_for_line("is back", Stream::err));
+    while (daemon.wait_for_line("Adding reading", Stream::out, milliseconds{0})) {  // those of before
+    }
+    EXPECT_TRUE(daemon.wait_for_line("Adding reading"));
+  }
+  daemon.send(SIGTERM);
+  EXPECT_EQ(daemon.wait_exit(), (Exit{.status = 0, .signal = 0}));
+}
+
 TEST(ProbeCommand, SaysSoWhenNothingIsThere) {
   const Folder folder;
   Sim sim(folder, "sim", {"--pty", folder / "meter", "--faults", "silence", "--fault-rate", "1"});
