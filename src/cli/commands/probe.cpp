@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/borrow.hpp"
 #include "cli/command_options.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/probe/prober.hpp"
@@ -37,6 +38,7 @@ struct Typed {
   bool json = false;
   double limit = 60;
   bool quiet = false;
+  std::string socket = default_socket();
 };
 
 constexpr const char* kExamples = R"(Examples:
@@ -62,13 +64,14 @@ void declare(CLI::App& app, Typed& typed) {
       ->capture_default_str()
       ->type_name("SECONDS");
   app.add_flag("-q,--quiet", typed.quiet, "No progress on standard error");
+  app.add_option("--socket", typed.socket, "Control socket of the daemon, which lends its line")->type_name("PATH")->capture_default_str();
   app.footer(kExamples);
 }
 
 std::optional<Endpoint> endpoint_of(const std::string& device) {
   std::error_code ignored;
   if (device.find('/') != std::string::npos || std::filesystem::exists(device, ignored)) return SerialPort{device};
-  if (const auto peer = parse_peer(device)) return *peer;
+  if (const auto peer = parse_peer(device); peer && !peer->port.empty() && !peer->host.empty()) return *peer;
   return std::nullopt;
 }
 
@@ -226,6 +229,7 @@ int run(const CommandLine& line) {
       settings.progress = [&](MonoDuration elapsed, const std::string& what) {
         line.err << fmt::format("{:5.1f} s  {}\n", std::chrono::duration<double>(elapsed).count(), what);
       };
+    const auto borrowed = borrow_line(endpoints[i], typed.socket, local::kLendFor, line.err);
     const ProbeResult result = probe(settings, transports, clock, interrupt.wake());
     if (result.error && !result.stopped) line.err << "vzlogger probe: " << result.error->text() << '\n';
     if (typed.json) {

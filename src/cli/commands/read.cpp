@@ -10,6 +10,7 @@
 #include <iterator>
 #include <ostream>
 
+#include "cli/borrow.hpp"
 #include "cli/capture.hpp"
 #include "cli/command_options.hpp"
 #include "cli/interrupt.hpp"
@@ -48,6 +49,7 @@ struct Typed {
   std::uint64_t count = 0;
   double timeout = 60;
   bool verbose = false;
+  std::string socket = default_socket();
 };
 
 constexpr const char* kExamples = R"(Examples:
@@ -101,6 +103,10 @@ void declare(CLI::App& app, Typed& typed) {
       ->type_name("SECONDS")
       ->group("Repetition");
   app.add_flag("-v,--verbose", typed.verbose, "Show on standard error what goes over the line (Protokoll)")->group("Output");
+  app.add_option("--socket", typed.socket, "Control socket of the daemon, which lends its line")
+      ->type_name("PATH")
+      ->capture_default_str()
+      ->group("Source");
   app.footer(kExamples);
 }
 
@@ -227,6 +233,9 @@ int open_failed(const CommandLine& line, const Error& error) {
 int read_meter(const Typed& typed, ChosenMeter meter, Printer& printer, const CommandLine& line) {
   Interrupt interrupt;
   const SystemClock clock;
+  const bool repeated = typed.every > 0 || typed.count > 1;
+  const auto borrowed = borrow_line(meter.source->endpoint, typed.socket,
+                                    repeated ? local::kLongestLending : local::kLendFor, line.err);
   SystemTransportFactory transports;
   Session& session = *meter.source->session;
   auto transport = transports.open(meter.source->endpoint, session.initial_line(), clock.now().mono + kOpenLimit, interrupt.wake());
@@ -240,7 +249,6 @@ int read_meter(const Typed& typed, ChosenMeter meter, Printer& printer, const Co
       line.err << traffic.take();
     };
   SessionRunner runner(session, **transport, clock, interrupt.wake(), watch);
-  const bool repeated = typed.every > 0 || typed.count > 1;
   std::uint64_t readings = 0;
   bool failed = false;
   bool asked_again = false;
