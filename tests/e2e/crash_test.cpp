@@ -40,7 +40,14 @@ struct Count {
 struct Life {
   std::int64_t start = 0;
   std::int64_t kill = INT64_MAX;
+  std::string log = {};  ///< what it said
 };
+
+/// All that can be known of a reading that was lost.
+void tell_lost(const Life& life, const Readout& readout, std::int64_t age) {
+  fmt::print("lost: 1.8.0 {}, block from {} to {}, {} ms before the kill; the process had started {} ms before. It said:\n{}\n",
+             readout.values.at("1.8.0"), readout.first_ms, readout.last_ms, age, life.kill - life.start, life.log);
+}
 
 /// Every readout that the meter finished while a process ran, against the rows.
 Count judge(const std::vector<Readout>& sent, const std::vector<Stored>& rows, const std::vector<Life>& lives,
@@ -62,6 +69,7 @@ Count judge(const std::vector<Readout>& sent, const std::vector<Stored>& rows, c
     const std::int64_t age = life->kill - readout.last_ms;
     count.oldest_lost = std::max(count.oldest_lost, age);
     ++(age <= young ? count.lost_young : count.lost);
+    if (age > young) tell_lost(*life, readout, age);
   }
   for (const Stored& row : rows)
     if (!known.contains(std::llround(row.value * 1000))) ++count.invented;
@@ -83,7 +91,7 @@ void crash_loop(const char* name, const Plan& plan) {
   std::vector<Life> lives;
   unsigned outages = 0;
   while (lives.size() < kills_wanted) {
-    lives.push_back({.start = now_ms()});
+    lives.push_back(Life{.start = now_ms()});
     const auto daemon = run_daemon(folder, text);
     const auto pass = [&](int ms) { (void)daemon->wait_for_line("no such line: time passes", Stream::err, milliseconds{ms}); };
     if (below(4) == 0) {  // while it starts, takes up what the last one left, opens the meter
@@ -91,6 +99,7 @@ void crash_loop(const char* name, const Plan& plan) {
       ASSERT_TRUE(daemon->send(SIGKILL)) << daemon->output(Stream::err);
       lives.back().kill = now_ms();
       ASSERT_EQ(daemon->wait_exit(), (Exit{.status = -1, .signal = SIGKILL}));
+      lives.back().log = daemon->output() + daemon->output(Stream::err);
       continue;
     }
     ASSERT_TRUE(daemon->wait_for_line("Adding reading")) << daemon->output() << daemon->output(Stream::err);
@@ -113,10 +122,11 @@ void crash_loop(const char* name, const Plan& plan) {
     ASSERT_TRUE(daemon->send(SIGKILL));
     lives.back().kill = now_ms();
     ASSERT_EQ(daemon->wait_exit(), (Exit{.status = -1, .signal = SIGKILL}));
+    lives.back().log = daemon->output() + daemon->output(Stream::err);
   }
   // what the last one left is delivered by one more process
   if (!up) middleware.start();
-  lives.push_back({.start = now_ms()});
+  lives.push_back(Life{.start = now_ms()});
   const auto last = run_daemon(folder, text);
   ASSERT_TRUE(last->wait_for_line("Adding reading"));
   sim.stop();
