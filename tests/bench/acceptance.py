@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -570,9 +571,9 @@ def healthy(options):
         path = bench.folder / "vzlogger.conf"
         path.write_text(json.dumps(settings))
         trace = bench.folder / "strace"
-        traced = subprocess.Popen(["strace", "-f", "-y", "-qq", "-e", f"trace={WRITING}", "-o", str(trace),
+        traced = subprocess.Popen(["strace", "-f", "-t", "-y", "-qq", "-e", f"trace={WRITING}", "-o", str(trace),
                                    str(options.bin / "vzlogger"), "-f", "-c", str(path)],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
             time.sleep(3)
             pid = int(Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text().split()[0])
@@ -581,7 +582,7 @@ def healthy(options):
             minutes = (time.monotonic() - began) / 60
             after = disk_bytes(pid)
             os.kill(pid, signal.SIGTERM)
-            traced.wait(10)
+            said = traced.communicate(timeout=10)[1]
         finally:
             if traced.poll() is None:
                 traced.kill()
@@ -600,7 +601,14 @@ def healthy(options):
             f"{len(to_files)} of them to files, from start to stop")
         for line in to_files[:10]:
             say("    " + line[:160])
-        say(f"  outbox file at the end: {'made' if (bench.folder / 'outbox.db').exists() else 'none'}   [target: 0 bytes]")
+        waiting = 0
+        if (bench.folder / "outbox.db").exists():
+            with sqlite3.connect(bench.folder / "outbox.db") as outbox:
+                waiting = outbox.execute("SELECT sum(max(last - head, 0)) FROM queue").fetchone()[0]
+        say(f"  outbox file at the end: {'made' if (bench.folder / 'outbox.db').exists() else 'none'}, {waiting} readings wait in it   "
+            "[target: 0 bytes]")
+        for line in said.splitlines():
+            say("    said: " + line[:200])
         return after[0] == before[0] and not to_files
 
 

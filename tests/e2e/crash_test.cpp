@@ -49,7 +49,7 @@ void tell_lost(const Life& life, const Readout& readout, std::int64_t age) {
              readout.values.at("1.8.0"), readout.first_ms, readout.last_ms, age, life.kill - life.start, life.log);
 }
 
-/// Every readout that the meter finished while a process ran, against the rows.
+/// Every readout that the meter finished for a process that still lived, against the rows.
 Count judge(const std::vector<Readout>& sent, const std::vector<Stored>& rows, const std::vector<Life>& lives,
             std::int64_t young) {
   Count count;
@@ -59,9 +59,9 @@ Count judge(const std::vector<Readout>& sent, const std::vector<Stored>& rows, c
   for (const Readout& readout : sent) {
     const auto value = std::llround(std::strtod(readout.values.at("1.8.0").c_str(), nullptr) * 1000);
     known[value] = true;
-    const auto is_in = [&](const Life& life) { return life.start <= readout.last_ms && readout.last_ms <= life.kill; };
-    const auto life = std::find_if(lives.begin(), lives.end(), is_in);
-    if (life == lives.end()) continue;  // its last bytes went to a process that was dead already
+    const auto asked = [&](const Life& life) { return life.start <= readout.connected_ms && readout.connected_ms <= life.kill; };
+    const auto life = std::find_if(lives.begin(), lives.end(), asked);
+    if (life == lives.end() || readout.last_ms > life->kill) continue;  // its last bytes went to a process that was dead
     ++count.readouts;
     const int times = seen[value];
     if (times > 1) ++count.doubled;
