@@ -47,6 +47,7 @@ inline test::ProcessOptions plain(test::ProcessOptions options = {}) {
     if (std::none_of(options.environment.begin(), options.environment.end(), same))
       options.environment.emplace_back(name, std::nullopt);
   }
+  options.environment.emplace_back("RUNTIME_DIRECTORY", state_folder());
   options.environment.emplace_back("STATE_DIRECTORY", state_folder());
   return options;
 }
@@ -286,7 +287,8 @@ inline std::string write_config(const Folder& folder, const std::string& text, c
 /// With the state of the daemon in that folder, too.
 inline test::ProcessOptions in_folder(const Folder& folder, test::ProcessOptions options) {
   options = plain(std::move(options));
-  options.environment.back().second = folder.path().string();
+  for (auto& [name, value] : options.environment)
+    if (name == "RUNTIME_DIRECTORY" || name == "STATE_DIRECTORY") value = folder.path().string();
   return options;
 }
 
