@@ -748,8 +748,7 @@ def local(options):
 
 
 MEASUREMENTS = {"latency": latency, "instructions": instructions, "twofaults": twofaults, "switches": switches,
-                "stop": stop, "healthy": healthy, "local": local, "faults": faults, "recovery": recovery, "realtime": realtime}
-                "stop": stop, "crash": crash, "replug": replug, "healthy": healthy, "faults": faults, "recovery": recovery, "realtime": realtime}
+                "stop": stop, "crash": crash, "replug": replug, "healthy": healthy, "local": local, "faults": faults, "recovery": recovery, "realtime": realtime}
 
 
 def main():
@@ -768,7 +767,6 @@ def main():
     parser.add_argument("--limit", type=float, default=3000, help="seconds after which faults gives up")
     parser.add_argument("--keep-log", help="where to keep the daemon's log of faults")
     parser.add_argument("--seconds", type=float, default=60, help="of switches and local")
-    parser.add_argument("--seconds", type=float, default=60, help="of switches")
     parser.add_argument("--kills", type=int, default=200, help="of crash")
     parser.add_argument("--away", type=float, default=60, help="seconds, of replug")
     parser.add_argument("--replugs", type=int, default=3, help="of replug")
