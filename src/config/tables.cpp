@@ -7,6 +7,7 @@
 
 #include "config/reader.hpp"
 #include "config/text.hpp"
+#include "core/unit_conversion.hpp"
 
 namespace vz::config {
 namespace {
@@ -14,6 +15,12 @@ namespace {
 std::string check_keepalive(const OptionValue& value) {
   const auto seconds = std::get<std::int64_t>(value);
   return seconds > 0 && seconds < 5 ? "too short; allowed is 0 (off) or at least 5" : std::string{};
+}
+
+std::string check_unit(const OptionValue& value) {
+  const auto& text = std::get<std::string>(value);
+  if (text.empty() || is_known_unit(text)) return {};
+  return fmt::format("there is no such unit here; known are {}", known_units());
 }
 
 constexpr OptionSpec kGeneral[] = {
@@ -166,6 +173,11 @@ constexpr OptionSpec kChannel[] = {
      .default_text = "0",
      .help = "leave out a reading that equals the one before, unless that is this old; 0: never",
      .min = 0},
+    {.name = "unit",
+     .type = OptionType::string,
+     .default_text = "\"\"",
+     .help = "convert the readings to this unit, kWh to Wh for example; empty: the number that the meter shows",
+     .check = check_unit},
     {.name = "mqtt_topic",
      .type = OptionType::string,
      .default_text = "\"\"",
