@@ -18,8 +18,8 @@ constexpr seconds kReportEvery{1};
 constexpr milliseconds kGather{100};
 /// An edge needs less than this from the line to the session.
 constexpr milliseconds kOnTheWay{50};
-/// So often a report waits for reads that are under way.
-constexpr unsigned kMostLate = 1000;
+/// So often a report waits for reads that are under way; then it is made of what is decided already.
+constexpr unsigned kMostLate = 100;
 constexpr double kJoulesPerKilowattHour = 3'600'000.0;
 
 }  // namespace
@@ -99,14 +99,16 @@ void S0Session::count(std::optional<MonoTime> pulse) {
 
 void S0Session::timer(Instant now, SessionOut& out) {
   if (tick_ && now.mono >= *tick_) {
-    // Where something has just been read there may be more, and older than now: look again at once.
-    if (settings_.input == S0Settings::Input::records && received_ == now.mono && ++late_ < kMostLate) {
+    // Where something has just been read there may be more, and older than now: look again at once, before deciding
+    // anything by the time that has passed.
+    const bool more = settings_.input == S0Settings::Input::records && received_ == now.mono;
+    if (more && ++late_ < kMostLate) {
       out.timer = now.mono;
       return;
     }
     late_ = 0;
     tick_.reset();
-    count(debounce_.advance(now.mono - kOnTheWay));
+    if (!more) count(debounce_.advance(now.mono - kOnTheWay));
     if (pending() || settings_.send_zero) report(now, out);
   }
   arm(now, out);
