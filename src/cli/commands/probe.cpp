@@ -18,7 +18,7 @@
 #include "cli/probe/prober.hpp"
 #include "cli/probe/section_text.hpp"
 #include "config/config.hpp"
-#include "config/insert_meter.hpp"
+#include "config/edit.hpp"
 #include "core/endpoint_options.hpp"
 #include "platform/clock.hpp"
 #include "platform/serial_ports.hpp"
@@ -166,7 +166,7 @@ int write(const Typed& typed, const std::vector<std::string>& sections, const Co
     if (!old) return complain(old.error(), EX_CONFIG);
     text = *old;
     for (const std::string& section : sections) {
-      auto inserted = config::insert_meter(text, section);
+      auto inserted = config::with_written_element(text, "meters", section);
       if (!inserted) {
         inserted.error().where = typed.write;
         return complain(inserted.error(), EX_CONFIG);
