@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The outbox as the pipeline and the uploader see it: notes what goes in and out, and whether it had to.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "outbox/durable_outbox.hpp"
+#include "sim/world.hpp"
+
+namespace vz::sim {
+
+class WitnessOutbox final : public Outbox {
+ public:
+  WitnessOutbox(World& world, DurableOutbox& outbox) : world_(world), outbox_(outbox) {}
+
+  QueueId open(const QueueName& name) override { return outbox_.open(name); }
+  void push(QueueId queue, WallTime stamp, double value) override;
+  void peek(QueueId queue, std::size_t max, std::vector<QueuedReading>& out) const override;
+  void mark_sent(QueueId queue, std::uint64_t first, std::uint64_t last) override;
+  void settle(QueueId queue, std::uint64_t first, std::uint64_t last, Verdict verdict, std::string_view reason) override;
+  [[nodiscard]] QueueStats stats(QueueId queue) const override { return outbox_.stats(queue); }
+  void on_push(std::function<void()> callback) override { outbox_.on_push(std::move(callback)); }
+
+  void know(QueueId queue, ChannelTruth* channel);
+  struct Known {
+    QueueId queue{};
+    ChannelTruth* channel = nullptr;
+  };
+  [[nodiscard]] std::span<const Known> channels() const { return channels_; }
+  bool dead = false;
+
+ private:
+  [[nodiscard]] ChannelTruth& channel(QueueId queue) const { return *channels_[static_cast<std::size_t>(queue)].channel; }
+  bool came_from_the_meter(ChannelTruth& channel, double value, Arrival& arrival);
+  bool came_from_a_window(ChannelTruth& channel, double value, Arrival& arrival, bool& mixed);
+  void chosen(ChannelTruth& channel, const Window& window);
+  void check_distance(ChannelTruth& channel, std::int64_t stamp, const Arrival& arrival);
+  void settled(ChannelTruth& channel, const QueuedReading& reading, Verdict verdict);
+
+  World& world_;
+  DurableOutbox& outbox_;
+  std::vector<Known> channels_;
+  mutable std::vector<std::vector<QueuedReading>> peeked_;
+};
+
+}  // namespace vz::sim
