@@ -69,6 +69,16 @@ class Transport {
   virtual void discard_input() = 0;
 };
 
+/// Tells when a device that is away may be there again. Used by one thread.
+class ReturnWatch {
+ public:
+  enum class End { returned, timeout, woken };
+  virtual ~ReturnWatch() = default;
+  /// Waits until another try to open is worth while (also if that came about before this call), until `deadline`, or
+  /// until `wake` fires.
+  virtual End wait(MonoTime deadline, Wake& wake) = 0;
+};
+
 /// Opens transports; injected so that tests bring their own. Thread-safe.
 class TransportFactory {
  public:
@@ -76,6 +86,11 @@ class TransportFactory {
   /// Never blocks longer than `deadline`, or past a wake-up (then an error with code ECANCELED).
   virtual Expected<std::unique_ptr<Transport>> open(const Endpoint& endpoint, LineSettings line, MonoTime deadline,
                                                     Wake& wake) = 0;
+  /// From now on watches for the return of the endpoint's device. Null if nothing would tell, as with a TCP peer.
+  virtual std::unique_ptr<ReturnWatch> watch(const Endpoint& endpoint) {
+    (void)endpoint;
+    return nullptr;
+  }
 };
 
 }  // namespace vz

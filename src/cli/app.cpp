@@ -10,8 +10,10 @@
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "cli/daemon.hpp"
+#include "cli/registration.hpp"
 #include "cli/version.hpp"
 #include "config/config.hpp"
+#include "platform/curl_http_client.hpp"
 #include "platform/daemonize.hpp"
 #include "platform/signals.hpp"
 
@@ -60,13 +62,6 @@ bool any_enabled(const Settings& settings) {
   return std::any_of(settings.meters.begin(), settings.meters.end(), [](const MeterSettings& m) { return m.enabled; });
 }
 
-/// `-r`: no API of this build has anything to register; says so for each enabled meter, in the old form.
-int register_devices(const Settings& settings) {
-  for (const auto& meter : settings.meters)
-    if (meter.enabled) std::cout << "..done\n";
-  return EX_OK;
-}
-
 }  // namespace
 
 int run(int argc, char** argv) {
@@ -89,7 +84,11 @@ int run(int argc, char** argv) {
   tell_what_is_new(*settings, log);
   tell_what_is_missing(*settings, arguments, log);
   log.print(Level::alert, "main", "log level is {}", log.verbosity());
-  if (arguments.register_device) return register_devices(*settings);
+  if (arguments.register_device) {
+    CurlHttpClient http;
+    register_channels(*settings, http, log, std::cout);
+    return EX_OK;
+  }
 
   const bool supervised = !environment.notify_socket.empty();
   if (!arguments.foreground && may_daemonize(environment, ::getppid())) {

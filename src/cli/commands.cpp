@@ -7,11 +7,13 @@
 namespace vz::cli {
 namespace commands {
 extern const Command help_command;
+extern const Command schema_command;
 }  // namespace commands
 
 std::span<const Command* const> all_commands() {
   static constexpr std::array kTable{
       &commands::help_command,
+      &commands::schema_command,
   };
   return kTable;
 }

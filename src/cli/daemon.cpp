@@ -5,8 +5,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 
@@ -20,6 +22,8 @@ using std::chrono::seconds;
 
 /// A thread that has been at one piece of work for so long will not come back.
 constexpr seconds kStuck{60};
+/// The same for the one that writes to the disk: an SD card may take its time, and to end the process helps no disk.
+constexpr seconds kDiskStuck{300};
 constexpr seconds kFirstOpen{10};
 /// Stop takes under a second; what has not returned by then is left behind.
 constexpr milliseconds kStopPatience{600};
@@ -46,27 +50,30 @@ DurableSettings durable_settings(const Settings& settings) {
   return durable;
 }
 
-/// A uuid is a write key: logs show its tail.
-std::string channel_label(const ChannelSettings& channel) {
-  const auto& uuid = channel.uuid;
-  return fmt::format("channel ...{}", uuid.size() > 6 ? uuid.substr(uuid.size() - 6) : std::string{});
-}
+/// The state in which the outbox keeps the time that was known last: boot and milliseconds.
+constexpr const char* kClockState = "clock";
 
 }  // namespace
 
 Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, const ServiceEnvironment& environment)
     : settings_(settings),
       log_(log),
+      boot_(boot_id()),
       clock_(clock, WallTime{std::chrono::seconds{build_info().epoch}},
-             environment.notify_socket.empty() ? std::function<bool()>{} : clock_is_settling),
+             environment.notify_socket.empty() ? std::function<bool()>{} : clock_is_settling,
+             clock_is_synchronised),
       manager_(environment),
       watchdog_(watchdog_interval(environment, ::getpid())),
       outbox_(clock_, log_, durable_settings(settings), system_files()),
       writer_(outbox_, clock_),
-      uploader_(http_, outbox_, clock_, log_, {.retry = seconds{settings.retry}, .seed = random_seed()}) {
+      gate_(outbox_, clock_, log_, boot_),
+      uploader_(http_, outbox_, clock_, log_, {.retry = seconds{settings.retry}, .seed = random_seed()}),
+      board_(std::string{build_info().version}, clock_, uploader_, outbox_, durable_settings(settings).path) {
   outbox_.on_push([this] { uploader_.notify(); });
   start_outbox();
+  go_on_with_clock();
   make_meters();
+  gate_.resume(outbox_);
   tell_orphans();
 }
 
@@ -78,13 +85,49 @@ void Daemon::start_outbox() {
              started.error().text());
 }
 
+/// Takes up the time that an earlier process knew, and from now on leaves it to later ones.
+void Daemon::go_on_with_clock() {
+  const std::string found = outbox_.get_state(kClockState);
+  const std::size_t blank = found.find(' ');
+  std::int64_t ms = 0;
+  if (blank != std::string::npos && std::from_chars(found.data() + blank + 1, found.data() + found.size(), ms).ec == std::errc{}) {
+    const bool same = !boot_.empty() && std::string_view{found}.substr(0, blank) == boot_;
+    clock_.go_on_from(WallTime{milliseconds{ms}}, same ? StampClock::Boot::this_one : StampClock::Boot::earlier);
+  }
+  outbox_.set_companion(kClockState, [this] {
+    if (!clock_.trusted()) return std::string{};
+    return fmt::format("{} {}", boot_.empty() ? "-" : boot_, clock_.now().wall.time_since_epoch().count());
+  });
+}
+
+void Daemon::tell_unstamped(const OrphanQueue& queue) {
+  const auto& uuid = queue.name.channel;
+  log_.print(Level::alert, "clock",
+             "{} readings of channel ...{} are from an earlier start of this machine, at which its clock was never set. Nobody "
+             "can know their time, so they are not sent; they are kept in the outbox. A clock module, or time synchronisation "
+             "that works (timedatectl), prevents it.",
+             queue.waiting, uuid.size() > 6 ? uuid.substr(uuid.size() - 6) : uuid);
+}
+
+/// What the stop leaves without a time.
+void Daemon::tell_held() {
+  const std::uint64_t held = gate_.held();
+  if (held == 0) return;
+  log_.print(Level::alert, "clock", "{} readings still wait for the clock of this machine to be set; {}", held,
+             outbox_.status().durable ? "they are kept, and get their time at the next start if that is before a reboot"
+                                      : "they are lost, because the outbox cannot be written");
+}
+
 void Daemon::tell_orphans() {
   for (const auto& orphan : outbox_.orphans()) {
-    const auto& uuid = orphan.name.channel;
+    if (StampGate::held_endpoint(orphan.name)) {
+      tell_unstamped(orphan);
+      continue;
+    }
     log_.print(Level::alert, "outbox",
-               "{} readings wait for channel ...{} at {}, which is no longer in the configuration. They are kept; add the "
+               "{} readings wait for {} at {}, which is no longer in the configuration. They are kept; add the "
                "channel again to have them sent.",
-               orphan.waiting, uuid.size() > 6 ? uuid.substr(uuid.size() - 6) : uuid, orphan.name.endpoint);
+               orphan.waiting, channel_label(orphan.name.channel), orphan.name.endpoint);
   }
 }
 
@@ -97,6 +140,7 @@ void Daemon::make_meters() {
     } else {
       log_.print(Level::info, fmt::format("mtr{}", meter.number), "Meter for protocol '{}' is disabled. Skipping.",
                  meter.protocol != nullptr ? meter.protocol->name : "?");
+      board_.add_meter(meter, nullptr, {});
     }
   }
 }
@@ -113,16 +157,20 @@ void Daemon::make_meter(const MeterSettings& meter) {
     auto sink = channel.sink->make(channel.options, context, channel_problems);
     queues.emplace_back();
     if (!sink || !sink->delivers()) continue;
-    queues.back() = outbox_.open({sink->endpoint(), channel.uuid});
-    uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel));
+    const std::string series = sink->series();
+    const QueueName name{sink->endpoint(), series.empty() ? channel.uuid : series + " " + channel.uuid};
+    queues.back() = outbox_.open(name);
+    gate_.know(*queues.back(), name);
+    uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel.uuid));
   }
-  MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, std::move(queues), outbox_, log_, taps_, clock_);
+  MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, queues, gate_, log_, taps_, clock_);
   pipeline.resume_windows(outbox_, settings_.outbox.integer("commit_interval") == 0 ? MeterPipeline::KeepWindows::always
                                                                                     : MeterPipeline::KeepWindows::at_stop);
   workers_.push_back(std::make_unique<MeterWorker>(
       meter, std::move(*source), std::move(pipeline),
       MeterWorker::Environment{transports_, clock_, log_, random_seed()}));
   worker_settings_.push_back(&meter);
+  board_.add_meter(meter, workers_.back().get(), std::move(queues));
 }
 
 /// The first try when nobody supervises: a missing device ends the program, as it always did, unless the meter may be
@@ -215,10 +263,14 @@ void Daemon::main_loop(Signals& signals) {
   }
 }
 
+/// A thread that has been at one piece of work for too long.
+bool Daemon::stuck(MonoTime now) const {
+  return uploader_.heartbeat().stuck(now, kStuck) || writer_.heartbeat().stuck(now, kDiskStuck) ||
+         std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) { return worker->heartbeat().stuck(now, kStuck); });
+}
+
 void Daemon::feed_watchdog() {
-  const MonoTime now = clock_.now().mono;
-  for (const auto& worker : workers_)
-    if (worker->heartbeat().stuck(now, kStuck)) return;  // the service manager will act
+  if (stuck(clock_.now().mono)) return;  // the service manager will act
   (void)manager_.watchdog();
   std::uint64_t telegrams = 0;
   for (const auto& worker : workers_) telegrams += worker->status().telegrams;
@@ -235,6 +287,7 @@ void Daemon::stop() {
   log_.write(Level::info, {}, "main loop indicating all mappings to quit");
   (void)manager_.stopping();
   const bool all_stopped = threads_.stop(kStopPatience);
+  tell_held();
   if (const auto closed = outbox_.close(clock_.now().mono + kClosePatience); !closed)
     log_.print(Level::alert, "outbox", "{}. Readings of the last seconds may be lost.", closed.error().text());
   if (all_stopped) return;

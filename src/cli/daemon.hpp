@@ -15,6 +15,8 @@
 #include "platform/transport_factory.hpp"
 #include "platform/log_sink.hpp"
 #include "runtime/meter_worker.hpp"
+#include "runtime/stamp_gate.hpp"
+#include "runtime/status_board.hpp"
 #include "runtime/uploader.hpp"
 #include "vz/settings.hpp"
 #include "vz/tap.hpp"
@@ -36,8 +38,14 @@ class Daemon {
   /// the process then ends from within, with the same status.
   int run(Supervision supervision);
 
+  /// How everything does. From any thread.
+  [[nodiscard]] StatusReport status() const { return board_.report(); }
+
  private:
   void start_outbox();
+  void go_on_with_clock();
+  void tell_unstamped(const OrphanQueue& queue);
+  void tell_held();
   void tell_orphans();
   void make_meters();
   void make_meter(const MeterSettings& meter);
@@ -46,18 +54,22 @@ class Daemon {
   void start_threads();
   void main_loop(Signals& signals);
   void feed_watchdog();
+  [[nodiscard]] bool stuck(MonoTime now) const;
   void stop();
 
   const Settings& settings_;
   DaemonLog& log_;
+  const std::string boot_;
   StampClock clock_;
   ServiceManager manager_;
   std::optional<std::chrono::microseconds> watchdog_;
   SystemTransportFactory transports_;
   DurableOutbox outbox_;
   OutboxWriter writer_;
+  StampGate gate_;
   CurlHttpClient http_;
   Uploader uploader_;
+  StatusBoard board_;
   std::vector<ReadingTap*> taps_;  ///< filled before the meters are made, not changed after
   std::vector<std::unique_ptr<MeterWorker>> workers_;
   std::vector<const MeterSettings*> worker_settings_;

@@ -13,7 +13,8 @@ Aggregator::Aggregator(AggMode mode, std::chrono::seconds fixed_interval)
 
 void Aggregator::weigh(Point next) {
   if (previous_) {
-    const double seconds = std::chrono::duration<double>(next.stamp - previous_->stamp).count();
+    // a clock that was set back must not make a weight negative
+    const double seconds = std::max(0.0, std::chrono::duration<double>(next.stamp - previous_->stamp).count());
     weighted_ += previous_->value * seconds;
     weight_ += seconds;
   }
@@ -32,6 +33,17 @@ void Aggregator::add(Point reading) {
   }
   if (mode_ == AggMode::avg) weigh(reading);
   ++count_;
+}
+
+void Aggregator::move(WallTime before, WallTime after) {
+  if (count_ == 0 && !carried_) return;
+  const WallTime known = count_ > 0 ? latest_.stamp : carried_->stamp;
+  const auto distance = [known](WallTime from) { return known < from ? from - known : known - from; };
+  if (distance(after) < distance(before)) return;
+  const auto step = after - before;
+  latest_.stamp += step;
+  if (previous_) previous_->stamp += step;
+  if (carried_) carried_->stamp += step;
 }
 
 std::optional<Point> Aggregator::close() {

@@ -37,6 +37,9 @@ class Aggregator {
   bool restore(std::string_view text);
   /// Starts anew, nothing carried over.
   void forget() { *this = Aggregator{mode_, fixed_interval_}; }
+  /// The clock that stamped the readings was set from `before` to `after`: what is in the window moves with it, unless
+  /// its stamps are nearer to the new time already (the meter's own).
+  void move(WallTime before, WallTime after);
   /// Ends the window: its result, or nothing if there was no reading.
   std::optional<Point> close();
 

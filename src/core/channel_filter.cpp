@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/channel_filter.hpp"
 
+#include <algorithm>
+
 namespace vz {
 namespace {
 
@@ -18,9 +20,24 @@ bool DuplicateFilter::pass(Point point) {
 }
 
 WallTime StampSequencer::next(WallTime stamp) {
-  if (last_ && stamp <= *last_ && *last_ - stamp <= kLargestStep) stamp = *last_ + std::chrono::milliseconds{1};
+  constexpr std::chrono::milliseconds kNext{1};
+  if (last_ && stamp <= *last_ && *last_ - stamp <= kLargestStep) stamp = *last_ + kNext;
+  while (stamp <= highest_ && used(stamp)) stamp += kNext;
   last_ = stamp;
+  highest_ = std::max(highest_, stamp);
+  remember(stamp);
   return stamp;
+}
+
+bool StampSequencer::used(WallTime stamp) const { return std::find(recent_.begin(), recent_.end(), stamp) != recent_.end(); }
+
+void StampSequencer::remember(WallTime stamp) {
+  if (recent_.size() < kRemembered) {
+    recent_.push_back(stamp);
+    return;
+  }
+  recent_[oldest_] = stamp;
+  oldest_ = (oldest_ + 1) % kRemembered;
 }
 
 }  // namespace vz

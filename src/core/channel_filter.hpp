@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
+#include <vector>
 
 #include "core/aggregator.hpp"
 
@@ -21,15 +23,23 @@ class DuplicateFilter {
   std::optional<Point> last_;
 };
 
-/// Sees to it that no two readings of a channel share a millisecond: the middleware's key is channel and millisecond, and
+/// Sees to it that no two readings of a queue share a millisecond: the middleware's key is channel and millisecond, and
 /// a reading with the stamp of one before it would be lost. A later reading of an equal or earlier stamp gets the
-/// millisecond behind the last one. Pure; a value type.
+/// millisecond behind the last one. After a large step back of the clock times come a second time: then those of the
+/// last kRemembered readings are left out. Pure; a value type, of 32 kB when it has seen as many.
 class StampSequencer {
  public:
+  static constexpr std::size_t kRemembered = 4096;
   WallTime next(WallTime stamp);
 
  private:
+  [[nodiscard]] bool used(WallTime stamp) const;
+  void remember(WallTime stamp);
+
   std::optional<WallTime> last_;
+  WallTime highest_ = WallTime::min();
+  std::vector<WallTime> recent_;  ///< a ring, once it is full
+  std::size_t oldest_ = 0;
 };
 
 }  // namespace vz

@@ -5,8 +5,42 @@
 
 namespace vz {
 
-StampClock::StampClock(const Clock& machine, WallTime oldest, std::function<bool()> settling)
-    : machine_(machine), oldest_(oldest), settling_(std::move(settling)) {}
+StampClock::StampClock(const Clock& machine, WallTime oldest, std::function<bool()> settling,
+                       std::function<bool()> synchronised)
+    : machine_(machine), oldest_(oldest), settling_(std::move(settling)), synchronised_(std::move(synchronised)) {}
+
+void StampClock::go_on_from(WallTime last, Boot boot) {
+  const Instant raw = machine_.now();
+  const std::scoped_lock lock(mutex_);
+  if (raw.wall >= last) return;
+  if (boot == Boot::this_one) {
+    slow_down_from(last, raw);
+  } else {
+    doubt_before_ = last;
+    doubt_since_ = raw.mono;
+  }
+}
+
+/// The clock is behind what was given out.
+void StampClock::slow_down_from(WallTime last, const Instant& raw) const {
+  if (last - raw.wall > kSlowdown) {
+    ++steps_.followed;
+    return;
+  }
+  last_mono_ = raw.mono;
+  last_wall_ = last;
+  slow_ = true;
+  ++steps_.slowed;
+}
+
+bool StampClock::doubted(const Instant& raw) const {
+  if (!doubt_before_) return false;
+  const bool believed = synchronised_ && synchronised_();
+  if (raw.wall < *doubt_before_ && !believed && raw.mono - doubt_since_ < kLongestDoubt) return true;
+  if (raw.wall < *doubt_before_) slow_down_from(*doubt_before_, raw);
+  doubt_before_.reset();
+  return false;
+}
 
 Instant StampClock::now() const {
   const Instant raw = machine_.now();
@@ -33,8 +67,10 @@ Instant StampClock::now() const {
 }
 
 bool StampClock::trusted() const {
-  if (machine_.now().wall < oldest_) return false;
+  const Instant raw = machine_.now();
+  if (raw.wall < oldest_) return false;
   const std::scoped_lock lock(mutex_);
+  if (doubted(raw)) return false;
   if (!settling_) return true;
   if (settling_()) return false;
   settling_ = nullptr;

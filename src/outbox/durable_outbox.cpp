@@ -330,6 +330,12 @@ void DurableOutbox::put_state(const std::string& key, std::string bytes) {
   if (wake && on_work_) on_work_();
 }
 
+void DurableOutbox::set_companion(std::string key, std::function<std::string()> make) {
+  const std::scoped_lock lock(mutex_);
+  companion_key_ = std::move(key);
+  companion_ = std::move(make);
+}
+
 std::string DurableOutbox::get_state(const std::string& key) const {
   const std::scoped_lock lock(mutex_);
   const auto found = states_.find(key);
@@ -483,7 +489,19 @@ StoreBatch DurableOutbox::collect(Force force, bool& more) {
     if (take) batch.states.insert(*state);
     state = take ? dirty_states_.erase(state) : std::next(state);
   }
+  if (!more) collect_companion(force, batch);
   return batch;
+}
+
+void DurableOutbox::collect_companion(Force force, StoreBatch& batch) {
+  if (!companion_) return;
+  const MonoTime now = clock_.now().mono;
+  const bool due = !companion_written_ || now - *companion_written_ >= kCompanionEvery;
+  if (!(force == Force::all && store_ != nullptr) && (batch.appends.empty() || !due)) return;
+  if (std::string bytes = companion_(); !bytes.empty()) {
+    companion_written_ = now;
+    batch.states[companion_key_] = std::move(bytes);
+  }
 }
 
 void DurableOutbox::collect_queues(Force force, StoreBatch& batch, bool& more) {

@@ -96,6 +96,11 @@ class DurableOutbox final : public Outbox {
   /// The state as it was put, or found at the start; empty if there is none.
   [[nodiscard]] std::string get_state(const std::string& key) const;
   static constexpr std::size_t kMaxState = 4096;
+  /// A state that is written together with readings, at most every kCompanionEvery, and by close() if there is a file;
+  /// never for its own sake. `make` is called under the lock and must not call back; empty: not now. Set once, before
+  /// the first push.
+  void set_companion(std::string key, std::function<std::string()> make);
+  static constexpr std::chrono::minutes kCompanionEvery{10};
 
   /// Does the I/O that is due.
   void tick();
@@ -190,6 +195,7 @@ class DurableOutbox final : public Outbox {
   bool ready_store();
   StoreBatch collect(Force force, bool& more);
   void collect_queues(Force force, StoreBatch& batch, bool& more);
+  void collect_companion(Force force, StoreBatch& batch);
   [[nodiscard]] std::optional<MonoTime> next_work_locked() const;
   bool comes_closer();
   bool commit(StoreBatch batch);
@@ -256,6 +262,9 @@ class DurableOutbox final : public Outbox {
   std::vector<RejectedReading> rejections_;     ///< not yet on disk
   std::map<std::string, std::string> states_;
   std::map<std::string, std::string> dirty_states_;
+  std::string companion_key_;
+  std::function<std::string()> companion_;
+  std::optional<MonoTime> companion_written_;
   std::optional<MonoTime> settle_since_;  ///< progress that the file does not know, since
   bool tidy_ = false;                     ///< space may be given back
   std::optional<MonoTime> planned_;       ///< what next_work() said last

@@ -18,8 +18,11 @@ void OutboxWriter::wake() {
 void OutboxWriter::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
     const auto next = outbox_.next_work();
-    if (next && *next <= clock_.now().mono) {
+    const MonoTime now = clock_.now().mono;
+    if (next && *next <= now) {
+      heartbeat_.working(now);
       outbox_.tick();
+      heartbeat_.waiting();
       continue;
     }
     std::unique_lock lock(mutex_);

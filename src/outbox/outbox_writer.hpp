@@ -5,6 +5,7 @@
 #include <mutex>
 #include <stop_token>
 
+#include "core/heartbeat.hpp"
 #include "outbox/durable_outbox.hpp"
 
 namespace vz {
@@ -18,12 +19,15 @@ class OutboxWriter {
   /// The thread's body, until a stop is requested. A write that is under way then ends first, for as long as the disk
   /// takes. What still waits is left to DurableOutbox::close().
   void run(std::stop_token stop);
+  /// Working while it does I/O.
+  [[nodiscard]] const Heartbeat& heartbeat() const { return heartbeat_; }
 
  private:
   void wake();
 
   DurableOutbox& outbox_;
   const Clock& clock_;
+  Heartbeat heartbeat_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   bool woken_ = false;

@@ -4,6 +4,7 @@
 #include <sys/timex.h>
 
 #include <ctime>
+#include <fstream>
 
 namespace vz {
 
@@ -25,8 +26,19 @@ bool clock_is_settling() {
   constexpr std::time_t kSettled = 300;
   timespec up{};
   if (::clock_gettime(CLOCK_BOOTTIME, &up) != 0 || up.tv_sec >= kSettled) return false;
+  return !clock_is_synchronised();
+}
+
+bool clock_is_synchronised() {
   timex state{};
-  return ::adjtimex(&state) >= 0 && (state.status & STA_UNSYNC) != 0;
+  return ::adjtimex(&state) < 0 || (state.status & STA_UNSYNC) == 0;
+}
+
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
 }
 
 }  // namespace vz

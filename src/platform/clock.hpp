@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <string>
+
 #include "vz/time.hpp"
 
 namespace vz {
@@ -15,5 +17,11 @@ class SystemClock final : public Clock {
 /// a machine without a real-time clock, which boots in the past. A machine that never synchronises counts as settled
 /// after that time.
 bool clock_is_settling();
+
+/// True if the kernel says that its clock is kept right by somebody.
+bool clock_is_synchronised();
+
+/// What names this boot; empty if the kernel does not tell.
+std::string boot_id();
 
 }  // namespace vz

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
@@ -42,6 +43,22 @@ FifoTransport::Got FifoTransport::read_some() {
   return Got::failed;
 }
 
+/// The name may lead to another one now.
+void FifoTransport::look_at_name() {
+  struct stat held {};
+  struct stat named {};
+  if (!way_.heard() || ::fstat(fd_.get(), &held) != 0 || ::stat(path_.c_str(), &named) != 0) return;
+  if (held.st_dev == named.st_dev && held.st_ino == named.st_ino) return;
+  if (!is_fifo_ || !S_ISFIFO(named.st_mode)) {
+    error_ = Error{"was replaced", path_, "", 0};
+    return;
+  }
+  // without a writer this finds the end, and opens the new one; a writer of the old one is read to its end first
+  constexpr int kMostReads = 64;
+  for (int i = 0; i < kMostReads && read_some() == Got::bytes; ++i) {
+  }
+}
+
 // A writer that never pauses must not hold the thread.
 void FifoTransport::drain() {
   constexpr int kMostReads = 64;
@@ -57,12 +74,13 @@ ReadResult FifoTransport::read(std::span<std::byte> buffer, MonoTime not_before,
     if (requested_) drain();
     if (!out_.empty()) return {ReadResult::Kind::bytes, out_.take(buffer), std::nullopt};
     if (error_) return {ReadResult::Kind::closed, 0, error_};
-    const auto waited = platform::wait_for(timed_ ? -1 : fd_.get(), POLLIN, deadline, wake);
+    const auto waited = platform::wait_for(timed_ ? -1 : fd_.get(), POLLIN, deadline, wake, timed_ ? -1 : way_.fd());
     if (waited.end == WaitEnd::woken) return {ReadResult::Kind::woken, 0, std::nullopt};
     if (waited.end == WaitEnd::timeout) return {ReadResult::Kind::timeout, 0, std::nullopt};
     if (waited.end == WaitEnd::failed)
       return {ReadResult::Kind::closed, 0, Error{platform::errno_text(waited.error), path_, "", waited.error}};
-    read_some();
+    if (waited.also) look_at_name();
+    else read_some();
   }
 }
 

@@ -5,15 +5,53 @@
 
 #include <array>
 #include <cstring>
+#include <vector>
 
 namespace vz::platform {
 
-FileWatch::FileWatch(const std::string& path) : path_(path), fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+namespace {
+
+std::string folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
-  name_ = slash == std::string::npos ? path : path.substr(slash + 1);
-  const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  if (fd_) folder_ = ::inotify_add_watch(fd_.get(), folder.c_str(), IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+FileWatch::FileWatch(const std::string& path)
+    : path_(path), name_(name_of(path)), parent_(folder_of(path)), fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+  watch_folder();
   watch_file();
+}
+
+int FileWatch::add(const std::string& folder) const {
+  return ::inotify_add_watch(fd_.get(), folder.c_str(),
+                             IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+}
+
+void FileWatch::watch_folder() {
+  if (!fd_) return;
+  const int before = folder_;
+  std::vector<std::string> missing;  // the folder wanted first, each in the next
+  std::string here = parent_;
+  folder_ = add(here);
+  while (folder_ < 0 && here != "/" && here != ".") {
+    missing.push_back(here);
+    here = folder_of(here);
+    folder_ = add(here);
+  }
+  // what was made meanwhile tells nothing any more
+  while (!missing.empty()) {
+    const int deeper = add(missing.back());
+    if (deeper < 0) break;
+    ::inotify_rm_watch(fd_.get(), folder_);
+    folder_ = deeper;
+    missing.pop_back();
+  }
+  awaited_ = missing.empty() ? name_ : name_of(missing.back());
+  if (before >= 0 && before != folder_) ::inotify_rm_watch(fd_.get(), before);
 }
 
 void FileWatch::watch_file() {
@@ -38,8 +76,16 @@ FileWatch::Heard FileWatch::heard() {
       const char* const name = at + sizeof event;
       at = name + event.len;
       if ((event.mask & IN_Q_OVERFLOW) != 0) heard.changed = true;
-      if (event.wd == folder_ && (event.len == 0 || name_ != name)) continue;
       if (event.wd != folder_ && event.wd != file_) continue;
+      if (event.wd == folder_) {
+        const bool gone = (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0;
+        if (!gone && (event.len == 0 || awaited_ != name)) continue;
+        if (gone || awaited_ != name_ || event.wd == file_) {
+          watch_folder();
+          heard.changed = true;
+          continue;
+        }
+      }
       if ((event.mask & IN_IGNORED) != 0) {
         if (event.wd == file_) file_ = -1;
         continue;

@@ -7,7 +7,8 @@
 
 namespace vz::platform {
 
-/// Hears from the kernel (inotify) what happens to a file and, in its folder, to its name. Used by one thread.
+/// Hears from the kernel (inotify) what happens to a file and, in its folder, to its name. A folder that goes is waited
+/// for, too, in the nearest one that is there. Used by one thread.
 class FileWatch final {
  public:
   struct Heard {
@@ -27,10 +28,15 @@ class FileWatch final {
   [[nodiscard]] int fd() const { return fd_.get(); }
 
  private:
+  void watch_folder();
+  [[nodiscard]] int add(const std::string& folder) const;
+
   std::string path_;
-  std::string name_;  ///< in its folder
+  std::string name_;     ///< in its folder
+  std::string parent_;   ///< its folder
+  std::string awaited_;  ///< the name that counts in the folder that is watched
   Fd fd_;
-  int folder_ = -1;
+  int folder_ = -1;  ///< the file's, or the nearest one that is there
   int file_ = -1;
 };
 

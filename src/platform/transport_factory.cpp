@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "platform/transport_factory.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "platform/command_transport.hpp"
 #include "platform/file_transport.hpp"
 #include "platform/onewire_transport.hpp"
+#include "platform/path_watch.hpp"
 #include "platform/serial_transport.hpp"
 #include "platform/tcp_transport.hpp"
 #include "platform/wait.hpp"
@@ -26,7 +28,34 @@ class NullTransport final : public Transport {
   void discard_input() override {}
 };
 
+class PathReturn final : public ReturnWatch {
+ public:
+  explicit PathReturn(const std::string& path) : way_(path) {}
+  [[nodiscard]] bool works() const { return way_.fd() >= 0; }
+  End wait(MonoTime deadline, Wake& wake) override {
+    for (;;) {
+      const platform::Waited waited = platform::wait_for(way_.fd(), POLLIN, deadline, wake);
+      if (waited.end == platform::WaitEnd::woken) return End::woken;
+      if (waited.end != platform::WaitEnd::ready) return End::timeout;
+      if (way_.heard()) return End::returned;
+    }
+  }
+
+ private:
+  platform::PathWatch way_;
+};
+
 }  // namespace
+
+std::unique_ptr<ReturnWatch> SystemTransportFactory::watch(const Endpoint& endpoint) {
+  std::string path;
+  if (const auto* port = std::get_if<SerialPort>(&endpoint)) path = port->path;
+  if (const auto* file = std::get_if<FileSource>(&endpoint)) path = file->path;
+  if (const auto* bus = std::get_if<OneWireBus>(&endpoint)) path = bus->root;
+  if (path.empty()) return nullptr;
+  auto way = std::make_unique<PathReturn>(path);
+  return way->works() ? std::move(way) : nullptr;
+}
 
 Expected<std::unique_ptr<Transport>> SystemTransportFactory::open(const Endpoint& endpoint, LineSettings line,
                                                                   MonoTime deadline, Wake& wake) {

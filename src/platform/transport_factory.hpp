@@ -16,6 +16,8 @@ class SystemTransportFactory final : public TransportFactory {
   /// For NoTransport: a line that never has bytes and takes all that is written.
   Expected<std::unique_ptr<Transport>> open(const Endpoint& endpoint, LineSettings line, MonoTime deadline,
                                             Wake& wake) override;
+  /// For everything that has a path: PathWatch.
+  std::unique_ptr<ReturnWatch> watch(const Endpoint& endpoint) override;
 
  private:
   platform::Resolver resolver_;

@@ -29,17 +29,17 @@ timespec left(MonoTime deadline) {
 
 }  // namespace
 
-Waited wait_for(int fd, short events, MonoTime deadline, const Wake& wake) {
-  std::array<pollfd, 2> set{{{wake.fd(), POLLIN, 0}, {fd, events, 0}}};
+Waited wait_for(int fd, short events, MonoTime deadline, const Wake& wake, int also) {
+  std::array<pollfd, 3> set{{{wake.fd(), POLLIN, 0}, {fd, events, 0}, {also, POLLIN, 0}}};
   for (;;) {
     const timespec timeout = left(deadline);
     const int count = ::ppoll(set.data(), set.size(), &timeout, nullptr);
-    if (count < 0 && errno != EINTR) return {WaitEnd::failed, 0, errno};
+    if (count < 0 && errno != EINTR) return {WaitEnd::failed, 0, errno, false};
     if (count > 0) {
-      if (set[0].revents != 0) return {WaitEnd::woken, 0, 0};
-      return {WaitEnd::ready, set[1].revents, 0};
+      if (set[0].revents != 0) return {WaitEnd::woken, 0, 0, false};
+      return {WaitEnd::ready, set[1].revents, 0, set[2].revents != 0};
     }
-    if (count == 0 && std::chrono::steady_clock::now() >= deadline) return {WaitEnd::timeout, 0, 0};
+    if (count == 0 && std::chrono::steady_clock::now() >= deadline) return {WaitEnd::timeout, 0, 0, false};
   }
 }
 

@@ -15,11 +15,13 @@ struct Waited {
   WaitEnd end = WaitEnd::timeout;
   short revents = 0;  ///< for ready: what poll said
   int error = 0;      ///< for failed: errno
+  bool also = false;  ///< for ready: the other descriptor can be read
 };
 
 /// Waits until one of `events` holds on `fd` (-1: for nothing but the wake-up), `wake` fires or `deadline` comes. A
-/// deadline that has passed still looks once. Does not clear `wake`: that is for the thread that owns it.
-Waited wait_for(int fd, short events, MonoTime deadline, const Wake& wake);
+/// deadline that has passed still looks once. Does not clear `wake`: that is for the thread that owns it. `also`: another
+/// descriptor, that becomes readable (-1: none).
+Waited wait_for(int fd, short events, MonoTime deadline, const Wake& wake, int also = -1);
 
 /// errno in words, in English whatever the locale.
 std::string errno_text(int code);

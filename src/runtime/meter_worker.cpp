@@ -15,6 +15,12 @@ constexpr seconds kOpenLimit{15};
 constexpr seconds kWriteLimit{3};
 constexpr seconds kFirstReopen{1};
 constexpr seconds kLongestReopen{60};
+/// A device that has come back may have its rights only a moment later, or be probed by another program first.
+constexpr seconds kQuickFor{5};
+constexpr milliseconds kQuickPause{200};
+constexpr milliseconds kShortestPause{50};
+/// A re-opened line that stays for so long is back, although nothing has come over it yet.
+constexpr seconds kSettle{5};
 constexpr MonoDuration kFarAway = std::chrono::hours{24};
 
 /// What to look at when nothing comes from there.
@@ -23,6 +29,15 @@ std::string_view silence_hint(const Endpoint& endpoint) {
   if (std::holds_alternative<OneWireBus>(endpoint)) return " Are the sensors wired right, and is the pull-up resistor there?";
   if (std::holds_alternative<FileSource>(endpoint)) return "";
   return " Is the reading head in its place, the meter's interface unlocked, speed and parity right?";
+}
+
+bool is_gone(int code) { return code == ENOENT || code == ENOTDIR || code == ELOOP; }
+
+/// What the user has to do something else about than to plug it in again.
+bool is_refused(int code) { return code == EACCES || code == EPERM || code == EBUSY; }
+
+std::string untold_text(std::uint64_t count) {
+  return count == 0 ? std::string{} : fmt::format(" It came and went {} more times since the last such line.", count);
 }
 
 }  // namespace
@@ -38,6 +53,7 @@ MeterWorker::MeterWorker(const MeterSettings& settings, MeterSource source, Mete
       buffer_(kReadSize),
       backoff_(kFirstReopen, kLongestReopen),
       jitter_(environment.seed) {
+  status_.latest.resize(settings.channels.size());
   if (source.dump_file.empty()) return;
   if (auto file = platform::AppendFile::open(source.dump_file)) {
     dump_file_ = std::move(*file);
@@ -83,20 +99,26 @@ Expected<void> MeterWorker::open_once(MonoTime deadline, Wake& wake) {
 
 void MeterWorker::adopt(std::unique_ptr<Transport> transport) {
   transport_ = std::move(transport);
+  watch_.reset();
+  quick_until_.reset();
   now_ = environment_.clock.now();
   last_read_ = now_.mono;
   quiet_until_ = MonoTime{};
   dump("opened");
-  if (const auto trouble = line_.ended(now_.mono))
-    environment_.log.print(trouble->told ? Level::alert : Level::info, section_, "Meter connection established again: {}",
-                           text(endpoint_));
+  if (line_.active())
+    settled_at_ = now_.mono + kSettle;
   else
     environment_.log.write(Level::info, section_, "Meter connection established");
   {
     const std::scoped_lock lock(mutex_);
-    status_.connected = true;
     ++status_.opened;
-    status_.last_trouble.clear();
+    if (silence_.active()) {  // an open line alone does not make the meter answer
+      status_.state = MeterReport::State::silent;
+      set_trouble(std::string{text(FaultKind::silence)});
+    } else {
+      status_.state = MeterReport::State::connected;
+      set_trouble({});
+    }
   }
   fresh_out();
   session_->opened(now_, out_);
@@ -105,7 +127,15 @@ void MeterWorker::adopt(std::unique_ptr<Transport> transport) {
   kept_begin_.reset();
 }
 
+void MeterWorker::tell_line_back() {
+  settled_at_.reset();
+  if (const auto trouble = line_.ended(now_.mono))
+    environment_.log.print(trouble->told ? Level::alert : Level::debug, section_,
+                           "Meter connection established again: {}, after {}", text(endpoint_), duration_text(trouble->lasted));
+}
+
 void MeterWorker::open_line() {
+  tried_at_ = environment_.clock.now().mono;
   heartbeat_.waiting();  // a name resolution or a connect may take its time; both end with a stop
   auto transport = environment_.transports.open(endpoint_, session_->initial_line(),
                                                 environment_.clock.now().mono + kOpenLimit, wake_);
@@ -124,23 +154,37 @@ void MeterWorker::close_line(const Error& error) {
   timer_.reset();
   if (begin_at_) kept_begin_ = begin_at_;
   begin_at_.reset();
-  const auto pause = backoff_.next(jitter_);
-  reopen_at_ = now_.mono + pause;
-  tell_line_lost(error);
+  settled_at_.reset();
+  if (!watch_) watch_ = environment_.transports.watch(endpoint_);  // stays until it is open, so that nothing is missed
+  const bool not_ready = quick_until_ && now_.mono < *quick_until_ && !is_gone(error.code);
+  reopen_at_ = now_.mono + (not_ready ? MonoDuration{kQuickPause} : MonoDuration{backoff_.next(jitter_)});
+  if (!not_ready) {
+    quick_until_.reset();
+    tell_line_lost(error);
+  }
   const std::scoped_lock lock(mutex_);
-  status_.connected = false;
-  status_.last_trouble = error.text();
+  status_.state = MeterReport::State::away;
+  set_trouble(error.text());
+}
+
+/// With mutex_ held.
+void MeterWorker::set_trouble(std::string trouble) {
+  if (trouble.empty()) status_.trouble_since.reset();
+  else if (!status_.trouble_since) status_.trouble_since = now_.mono;
+  status_.last_trouble = std::move(trouble);
 }
 
 /// A plug that wobbles all day must not fill the log: Trouble says how often the beginning is told at level 0.
 void MeterWorker::tell_line_lost(const Error& error) {
-  const auto tell = line_.failed(now_.mono, "the line was lost");
+  const auto tell = line_.failed(now_.mono, is_refused(error.code) ? error.what : "the line was lost");
   if (tell == Trouble::Tell::summary) {
     environment_.log.print(Level::warning, section_, "still no connection after {}, {} tries: {}",
                            duration_text(now_.mono - line_.since()), line_.tries(), error.text());
   } else if (tell == Trouble::Tell::news || line_.tries() == 1) {
-    environment_.log.print(tell == Trouble::Tell::news ? Level::alert : Level::info, section_,
-                           "{}. Trying again until it is back; the other meters are not affected.", error.text());
+    const bool news = tell == Trouble::Tell::news;
+    environment_.log.print(news ? Level::alert : Level::debug, section_,
+                           "{}. Trying again until it is back; the other meters are not affected.{}", error.text(),
+                           news ? untold_text(line_.take_untold()) : std::string{});
   }
 }
 
@@ -151,9 +195,10 @@ void MeterWorker::tell_silence(const std::string& detail) {
     environment_.log.print(Level::warning, section_, "{}: still silent after {}: {}", text(endpoint_),
                            duration_text(now_.mono - silent_since_), detail);
   } else if (tell == Trouble::Tell::news || silence_.tries() == 1) {
-    environment_.log.print(tell == Trouble::Tell::news ? Level::alert : Level::info, section_,
-                           "{}: {}.{} Asking on; the next line tells when it answers.", text(endpoint_), detail,
-                           silence_hint(endpoint_));
+    const bool news = tell == Trouble::Tell::news;
+    environment_.log.print(news ? Level::alert : Level::debug, section_,
+                           "{}: {}.{} Asking on; the next line tells when it answers.{}", text(endpoint_), detail,
+                           silence_hint(endpoint_), news ? untold_text(silence_.take_untold()) : std::string{});
   }
 }
 
@@ -173,10 +218,31 @@ void MeterWorker::run(std::stop_token stop) {
 MonoTime MeterWorker::next_deadline() const {
   MonoTime next = now_.mono + kFarAway;
   if (!transport_) next = std::min(next, reopen_at_);
+  if (settled_at_) next = std::min(next, *settled_at_);
   if (timer_) next = std::min(next, *timer_);
   if (begin_at_) next = std::min(next, *begin_at_);
-  if (const auto tick = pipeline_.next_tick()) next = std::min(next, *tick);
+  if (const auto tick = pipeline_.next_tick(now_.mono)) next = std::min(next, *tick);
   return next;
+}
+
+/// Nothing but a wake-up, the device's return or the deadline ends this wait.
+void MeterWorker::wait_without_line(MonoTime deadline) {
+  heartbeat_.waiting();
+  if (!watch_) {
+    if (idle_->read(buffer_, MonoTime{}, deadline, wake_).kind == ReadResult::Kind::woken) wake_.clear();
+  } else {
+    const auto end = watch_->wait(deadline, wake_);
+    if (end == ReturnWatch::End::woken) wake_.clear();
+    if (end == ReturnWatch::End::returned) {
+      now_ = environment_.clock.now();
+      backoff_.reset();
+      quick_until_ = now_.mono + kQuickFor;
+      reopen_at_ = std::max(now_.mono, tried_at_ + kShortestPause);
+    }
+  }
+  now_ = environment_.clock.now();
+  heartbeat_.working(now_.mono);
+  pipeline_.tick(now_);
 }
 
 void MeterWorker::step() {
@@ -184,11 +250,11 @@ void MeterWorker::step() {
     open_line();
     return;
   }
-  Transport& line = transport_ ? *transport_ : *idle_;
   now_ = environment_.clock.now();
   const MonoTime deadline = next_deadline();
+  if (!transport_) return wait_without_line(deadline);
   heartbeat_.waiting();
-  const ReadResult result = line.read(buffer_, std::min(quiet_until_, deadline), deadline, wake_);
+  const ReadResult result = transport_->read(buffer_, std::min(quiet_until_, deadline), deadline, wake_);
   now_ = environment_.clock.now();
   heartbeat_.working(now_.mono);
   switch (result.kind) {
@@ -217,10 +283,13 @@ void MeterWorker::step() {
     if (transport_) dump("closed\n");
     close_line(error);
   }
+  if (settled_at_ && now_.mono >= *settled_at_) tell_line_back();
+  if (untold_faults_) tell_overdue_faults();
   pipeline_.tick(now_);
 }
 
 void MeterWorker::feed(std::span<const std::byte> bytes) {
+  if (settled_at_) tell_line_back();
   if (dump_file_) {
     dump_format_.received(bytes, now_.mono, dump_text_);
     dump_file_->append(dump_text_);
@@ -247,6 +316,7 @@ void MeterWorker::act() {
   report_faults();
   if (out_.telegrams > 0) report_telegrams();
   if (!out_.readings.empty()) pipeline_.deliver(out_.readings, now_);
+  if (out_.telegrams > 0 || !out_.readings.empty()) publish_readings();
   if (!out_.cycle_done) return;
   pipeline_.end_cycle(now_);
   schedule_begin();
@@ -285,7 +355,7 @@ void MeterWorker::report_faults() {
     if (fault.kind == FaultKind::silence && out_.telegrams == 0) {  // else it is one of several sensors
       dump("timeout!");
       tell_silence(fault.detail);
-    } else if (const auto count = notices_[static_cast<std::size_t>(fault.kind)].happened(now_.mono)) {
+    } else if (untold_faults_ = true; const auto count = notices_[static_cast<std::size_t>(fault.kind)].happened(now_.mono)) {
       environment_.log.print(Level::warning, section_, "{}: {} ({}). {}", text(endpoint_), text(fault.kind), fault.detail,
                              *count > 0             ? fmt::format("{} more since the last such line.", *count)
                              : out_.telegrams > 0 ? "More of these are counted and told once an hour."
@@ -294,18 +364,37 @@ void MeterWorker::report_faults() {
   }
   const std::scoped_lock lock(mutex_);
   for (const auto& fault : out_.faults) ++status_.faults[static_cast<std::size_t>(fault.kind)];
-  status_.last_trouble = fmt::format("{}: {}", text(out_.faults.back().kind), out_.faults.back().detail);
+  set_trouble(fmt::format("{}: {}", text(out_.faults.back().kind), out_.faults.back().detail));
+  if (silence_.active() && transport_) status_.state = MeterReport::State::silent;
+}
+
+/// What was not told because it came within the hour, and then came no more.
+void MeterWorker::tell_overdue_faults() {
+  untold_faults_ = false;
+  for (std::size_t kind = 0; kind < notices_.size(); ++kind) {
+    if (const auto count = notices_[kind].overdue(now_.mono))
+      environment_.log.print(Level::warning, section_, "{}: {}: {} more since the last such line", text(endpoint_),
+                             text(static_cast<FaultKind>(kind)), *count);
+    untold_faults_ = untold_faults_ || notices_[kind].untold() > 0;
+  }
 }
 
 void MeterWorker::report_telegrams() {
   backoff_.reset();
   if (const auto trouble = silence_.ended(now_.mono))
-    environment_.log.print(trouble->told ? Level::alert : Level::info, section_, "{}: the meter answers again after {}",
+    environment_.log.print(trouble->told ? Level::alert : Level::debug, section_, "{}: the meter answers again after {}",
                            text(endpoint_), duration_text(now_.mono - silent_since_));
+}
+
+void MeterWorker::publish_readings() {
   const std::scoped_lock lock(mutex_);
+  const auto latest = pipeline_.latest();
+  std::copy(latest.begin(), latest.end(), status_.latest.begin());
+  if (out_.telegrams == 0) return;
   status_.telegrams += out_.telegrams;
-  status_.last_reading = now_.wall;
-  if (out_.faults.empty()) status_.last_trouble.clear();
+  status_.last_reading = now_.mono;
+  if (transport_) status_.state = MeterReport::State::connected;
+  if (out_.faults.empty()) set_trouble({});
 }
 
 }  // namespace vz

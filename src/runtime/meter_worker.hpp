@@ -14,26 +14,32 @@
 #include "core/backoff.hpp"
 #include "core/traffic_dump.hpp"
 #include "platform/append_file.hpp"
-#include "runtime/heartbeat.hpp"
+#include "core/heartbeat.hpp"
 #include "runtime/pipeline.hpp"
 #include "runtime/trouble.hpp"
 #include "vz/protocol.hpp"
+#include "vz/status.hpp"
 
 namespace vz {
 
 /// What a meter's worker tells the status board.
 struct MeterStatus {
-  bool connected = false;
+  MeterReport::State state = MeterReport::State::away;
   std::uint64_t telegrams = 0;
   std::uint64_t opened = 0;
   std::array<std::uint64_t, kFaultKinds> faults{};
-  std::optional<WallTime> last_reading;
-  std::string last_trouble;  ///< empty while all is well
+  std::optional<MonoTime> last_reading;   ///< when it came; monotonic, so that a clock that is set later dates it right
+  std::string last_trouble;               ///< empty while all is well
+  std::optional<MonoTime> trouble_since;  ///< nothing good came since then
+  std::vector<LatestReading> latest;      ///< of each channel, in the order of the configuration
 };
 
 /// Runs one meter: opens its line, tells the session what arrives and when, does what the session asks for, and hands
-/// telegrams to the pipeline. Re-opens a lost line with a capped, jittered back-off; after a good start nothing is
-/// fatal. One thread calls run(); status() may be called from any.
+/// telegrams to the pipeline. Re-opens a lost line with a capped, jittered back-off, and at once when its device is back
+/// (ReturnWatch); one that is back but not ready (udev gives the rights a moment later) is tried quickly for some
+/// seconds. After a good start nothing is fatal.
+/// Log of trouble: Trouble and Notice; a line that is lost again before it brought anything is the same trouble.
+/// One thread calls run(); status() may be called from any.
 class MeterWorker {
  public:
   struct Environment {
@@ -55,10 +61,12 @@ class MeterWorker {
   [[nodiscard]] MeterStatus status() const;
   [[nodiscard]] const Heartbeat& heartbeat() const { return heartbeat_; }
   [[nodiscard]] const std::string& section() const { return section_; }
+  [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
 
  private:
   void step();
   void open_line();
+  void wait_without_line(MonoTime deadline);
   void adopt(std::unique_ptr<Transport> transport);
   void close_line(const Error& error);
   void feed(std::span<const std::byte> bytes);
@@ -67,8 +75,12 @@ class MeterWorker {
   bool perform(const Action& action);
   void report_faults();
   void tell_line_lost(const Error& error);
+  void tell_line_back();
+  void tell_overdue_faults();
   void tell_silence(const std::string& detail);
   void report_telegrams();
+  void publish_readings();
+  void set_trouble(std::string trouble);
   void schedule_begin();
   [[nodiscard]] MonoTime next_deadline() const;
   void dump(std::string_view text);
@@ -84,6 +96,9 @@ class MeterWorker {
   Wake wake_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Transport> idle_;          ///< to wait on while there is no line
+  std::unique_ptr<ReturnWatch> watch_;       ///< the same, if something tells of its return
+  std::optional<MonoTime> quick_until_;      ///< the device is back: it may need a moment
+  std::optional<MonoTime> settled_at_;       ///< a line that was re-opened counts as back then
   std::vector<std::byte> buffer_;
   SessionOut out_;
   Instant now_{};
@@ -93,6 +108,7 @@ class MeterWorker {
   std::optional<MonoTime> begin_at_;
   std::optional<MonoTime> kept_begin_;       ///< when the next cycle was due as the line was lost
   MonoTime reopen_at_{};
+  MonoTime tried_at_{};
   Backoff backoff_;
   JitterSource jitter_;
   std::optional<Error> failed_;              ///< an action of act() lost the line
@@ -104,6 +120,7 @@ class MeterWorker {
   Trouble silence_;                          ///< the meter does not answer
   MonoTime silent_since_{};
   std::array<Notice, kFaultKinds> notices_;
+  bool untold_faults_ = false;
   Trouble line_;                             ///< the line cannot be opened, or was lost
   Heartbeat heartbeat_;
   mutable std::mutex mutex_;

@@ -9,6 +9,10 @@ namespace {
 
 /// 1990-01-01: no meter reading is older, so a clock that says so is not set.
 constexpr WallTime kOldest{std::chrono::seconds{631152000}};
+using std::chrono::milliseconds;
+
+/// What is more than this is no drift.
+constexpr milliseconds kStep{1000};
 /// Readings are listed only above the level debug, as users of `-v15` know it.
 constexpr Level kListing{11};
 
@@ -23,28 +27,41 @@ std::optional<Aggregator> make_aggregator(const MeterSettings& meter, AggMode mo
 MeterPipeline::MeterPipeline(const MeterSettings& meter, bool accept_old_stamps,
                              std::vector<std::optional<QueueId>> queues, Outbox& outbox, Log& log,
                              std::span<ReadingTap* const> taps, const Clock& clock)
+    : MeterPipeline(meter, accept_old_stamps, std::move(queues), *new StampGate(outbox, clock, log), log, taps, clock) {
+  own_gate_.reset(gate_);
+}
+
+MeterPipeline::MeterPipeline(const MeterSettings& meter, bool accept_old_stamps,
+                             std::vector<std::optional<QueueId>> queues, StampGate& gate, Log& log,
+                             std::span<ReadingTap* const> taps, const Clock& clock)
     : meter_(meter),
       section_(fmt::format("mtr{}", meter.number)),
       accept_old_stamps_(accept_old_stamps),
-      outbox_(outbox),
+      gate_(&gate),
       log_(log),
       taps_(taps),
       clock_(clock),
       window_end_(clock.now().mono + std::chrono::seconds{std::max(meter.aggtime, 0)}) {
   channels_.reserve(meter.channels.size());
+  latest_.resize(meter.channels.size());
   for (std::size_t i = 0; i < meter.channels.size(); ++i) {
     const auto& settings = meter.channels[i];
     if (const Obis* code = settings.identifier.obis()) registers_.push_back(code->canonical());
     else obis_only_ = false;
     channels_.push_back(Channel{&settings, fmt::format("chn{}", settings.number), ChannelMatcher{settings.identifier},
                                 make_aggregator(meter, settings.aggmode),
-                                DuplicateFilter{std::chrono::seconds{settings.duplicates}}, StampSequencer{},
+                                DuplicateFilter{std::chrono::seconds{settings.duplicates}},
                                 i < queues.size() ? queues[i] : std::nullopt});
   }
 }
 
 void MeterPipeline::deliver(std::span<const Reading> telegram, Instant now) {
-  look_at_clock(now);
+  std::vector<Reading> moved;
+  if (const auto late = look_at_clock(now); late != std::chrono::milliseconds{0}) {
+    moved.assign(telegram.begin(), telegram.end());
+    for (Reading& reading : moved) reading.stamp += late;
+    telegram = moved;
+  }
   if (log_.enabled(kListing)) {
     log_.print(kListing, section_, "Got {} new readings from meter:", telegram.size());
     for (const auto& reading : telegram)
@@ -67,6 +84,7 @@ void MeterPipeline::route(Channel& channel, std::span<const Reading> telegram) {
     const Point point{reading.value, reading.stamp};
     log_.print(Level::info, channel.section, "Adding reading to queue (value={:.2f} ts={})", point.value,
                point.stamp.time_since_epoch().count());
+    latest_[static_cast<std::size_t>(&channel - channels_.data())] = {reading.value, now_.mono};
     for (auto* tap : taps_) tap->raw(*channel.settings, reading);
     if (channel.aggregator) channel.aggregator->add(point);
     else send(channel, point);
@@ -81,46 +99,32 @@ void MeterPipeline::refuse_old(std::span<const Reading> telegram) {
              telegram.front().stamp.time_since_epoch().count());
 }
 
-/// Notes the time of what comes; releases what was held when the clock has become right.
-void MeterPipeline::look_at_clock(Instant now) {
+/// Notes the time of what comes, and moves open windows along with a clock that was set. Returns by how much the clock was
+/// set between `now` and this call, after it had not been trusted: stamps made at `now` are wrong by that.
+milliseconds MeterPipeline::look_at_clock(Instant now) {
+  const bool was_trusted = std::exchange(trusted_, gate_->look());
+  milliseconds late{0};
+  if (!was_trusted && trusted_) {
+    const WallTime right = clock_.now().wall_at(now.mono);
+    if (right - now.wall > kStep || now.wall - right > kStep) late = right - now.wall;
+    now.wall += late;
+  }
   const Instant before = std::exchange(now_, now);
-  if (trusted_ && held_.empty() && clock_.trusted()) return;
-  const bool trusted = clock_.trusted();
-  if (trusted_ && !trusted)
-    log_.write(Level::alert, section_,
-               "the clock of this machine is not set yet. Readings are kept and get their time once it is; check time "
-               "synchronisation (timedatectl) if that takes longer than a few minutes.");
-  if (!trusted_ && trusted) close_windows_before_the_step(before, now);
-  trusted_ = trusted;
-  if (!trusted || held_.empty()) return;
-  log_.print(Level::alert, section_, "the clock is set: {} readings that waited for it are stamped and sent{}", held_.size(),
-             dropped_ > 0 ? fmt::format("; {} older ones were dropped", dropped_) : std::string{});
-  for (const auto& held : std::exchange(held_, {})) send(channels_[held.channel], {held.value, now.wall_at(held.at)});
-}
-
-/// What is in the open windows carries stamps of the wrong clock: it is closed with that clock, and held.
-void MeterPipeline::close_windows_before_the_step(const Instant& before, const Instant& now) {
-  now_ = before;
-  for (auto& channel : channels_) {
-    if (!channel.aggregator) continue;
-    if (const auto result = channel.aggregator->close()) hold(channel, *result);
-    channel.aggregator->forget();
-  }
-  now_ = now;
-}
-
-void MeterPipeline::hold(Channel& channel, Point point) {
-  if (held_.size() >= kMaxHeld) {
-    held_.pop_front();
-    ++dropped_;
-  }
-  const auto index = static_cast<std::size_t>(&channel - channels_.data());
-  held_.push_back({index, point.value, now_.mono - (now_.wall - point.stamp)});
+  if (before.mono == MonoTime{}) return late;
+  const auto passed = std::chrono::duration_cast<milliseconds>(now.mono - before.mono);
+  const milliseconds step = now.wall - before.wall - passed;
+  // after a small step back the clock runs at half speed (StampClock): that is none
+  if (step <= kStep && step >= -passed / 2 - kStep) return late;
+  for (auto& channel : channels_)
+    if (channel.aggregator) channel.aggregator->move(before.wall, before.wall + step);
+  return late;
 }
 
 void MeterPipeline::end_cycle(Instant now) {
   look_at_clock(now);
-  if (meter_.aggtime > 0) {
+  // a window whose time nobody knows cannot be kept for another boot: its readings are held one by one
+  const bool at_once = !trusted_ && keep_windows_ == KeepWindows::always && window_store_ != nullptr;
+  if (meter_.aggtime > 0 && !at_once) {
     if (now.mono < window_end_) {
       if (window_store_ != nullptr && keep_windows_ == KeepWindows::always) save_windows();
       return;
@@ -138,11 +142,18 @@ void MeterPipeline::end_cycle(Instant now) {
 }
 
 void MeterPipeline::tick(Instant now) {
-  const auto due = next_tick();
+  if (gate_->next_look(now.mono)) look_at_clock(now);
+  const auto due = next_window();
   if (due && now.mono >= *due) end_cycle(now);
 }
 
-std::optional<MonoTime> MeterPipeline::next_tick() const {
+std::optional<MonoTime> MeterPipeline::next_tick(MonoTime now) const {
+  const auto look = gate_->next_look(now);
+  const auto window = next_window();
+  return look && window ? std::min(*look, *window) : look ? look : window;
+}
+
+std::optional<MonoTime> MeterPipeline::next_window() const {
   if (meter_.aggtime <= 0) return std::nullopt;
   const bool open = std::any_of(channels_.begin(), channels_.end(),
                                 [](const Channel& c) { return c.aggregator && !c.aggregator->empty(); });
@@ -171,6 +182,12 @@ void MeterPipeline::resume_windows(DurableOutbox& store, KeepWindows keep) {
 }
 
 void MeterPipeline::leave_windows() {
+  const bool looked = now_.mono != MonoTime{};
+  if (looked && !trusted_) {
+    close_windows();  // held as results: only this boot can ever know their time
+    for (auto& channel : channels_)
+      if (channel.aggregator) channel.aggregator->forget();
+  }
   if (window_store_ != nullptr) save_windows();
 }
 
@@ -187,10 +204,10 @@ void MeterPipeline::close_windows() {
 }
 
 void MeterPipeline::send(Channel& channel, Point point) {
-  if (!trusted_) return hold(channel, point);
-  for (auto* tap : taps_) tap->aggregated(*channel.settings, point.value, point.stamp);
+  if (trusted_)
+    for (auto* tap : taps_) tap->aggregated(*channel.settings, point.value, point.stamp);
   if (!channel.queue || !channel.duplicates.pass(point)) return;
-  outbox_.push(*channel.queue, channel.sequencer.next(point.stamp), point.value);
+  gate_->push(*channel.queue, point, now_, trusted_ ? StampGate::Stamp::right : StampGate::Stamp::wrong);
 }
 
 }  // namespace vz

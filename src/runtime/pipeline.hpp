@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,6 +12,7 @@
 #include "core/channel_filter.hpp"
 #include "core/channel_matcher.hpp"
 #include "outbox/durable_outbox.hpp"
+#include "runtime/stamp_gate.hpp"
 #include "vz/log.hpp"
 #include "vz/outbox.hpp"
 #include "vz/settings.hpp"
@@ -20,13 +20,24 @@
 
 namespace vz {
 
-/// One meter's way from telegram to outbox: router, aggregation, duplicate filter, queue. Used by the meter's thread
+/// What a channel matched last.
+struct LatestReading {
+  std::optional<double> value;
+  MonoTime at{};  ///< when it came
+};
+
+/// One meter's way from telegram to outbox: router, aggregation, duplicate filter, gate. Used by the meter's thread
 /// only. Does not allocate in the steady state.
+/// Steps of the clock: what is in an open window moves with them, so that a window is never stretched or torn. While the
+/// clock is not trusted results are held (StampGate) and the tap for aggregated ones is not told.
 class MeterPipeline {
  public:
   /// `queues[i]` is the outbox queue of channel i; none for a channel whose api sends nothing. All references outlive
   /// this object. The aggregation windows are anchored at the time of
   /// construction.
+  MeterPipeline(const MeterSettings& meter, bool accept_old_stamps, std::vector<std::optional<QueueId>> queues,
+                StampGate& gate, Log& log, std::span<ReadingTap* const> taps, const Clock& clock);
+  /// With a gate of its own, for a meter that shares no queue with another one.
   MeterPipeline(const MeterSettings& meter, bool accept_old_stamps, std::vector<std::optional<QueueId>> queues,
                 Outbox& outbox, Log& log, std::span<ReadingTap* const> taps, const Clock& clock);
 
@@ -36,10 +47,6 @@ class MeterPipeline {
     if (!obis_only_) return std::nullopt;
     return registers_;
   }
-
-  /// While the clock is not trusted results are held (kMaxHeld of them, then the oldest goes), and stamped by their
-  /// distance on the monotonic clock once it is.
-  static constexpr std::size_t kMaxHeld = 100'000;
 
   /// Goes on with windows that an earlier process left open, and from then on keeps each cycle's if `keep` says so.
   enum class KeepWindows { at_stop, always };
@@ -53,8 +60,10 @@ class MeterPipeline {
   void end_cycle(Instant now);
   /// Closes windows that ended long ago although the meter has fallen silent.
   void tick(Instant now);
+  /// What each channel matched last, in the order of the configuration.
+  [[nodiscard]] std::span<const LatestReading> latest() const { return latest_; }
   /// When tick() has something to do.
-  [[nodiscard]] std::optional<MonoTime> next_tick() const;
+  [[nodiscard]] std::optional<MonoTime> next_tick(MonoTime now) const;
 
  private:
   struct Channel {
@@ -63,31 +72,25 @@ class MeterPipeline {
     ChannelMatcher matcher;
     std::optional<Aggregator> aggregator;
     DuplicateFilter duplicates;
-    StampSequencer sequencer;
     std::optional<QueueId> queue;
   };
-  /// A result that waits for the right time.
-  struct Held {
-    std::size_t channel;
-    double value;
-    MonoTime at;
-  };
   void route(Channel& channel, std::span<const Reading> telegram);
-  void look_at_clock(Instant now);
-  void close_windows_before_the_step(const Instant& before, const Instant& now);
-  void hold(Channel& channel, Point point);
+  std::chrono::milliseconds look_at_clock(Instant now);
   void close_windows();
   [[nodiscard]] std::string window_key(const Channel& channel) const;
   void send(Channel& channel, Point point);
+  [[nodiscard]] std::optional<MonoTime> next_window() const;
   void refuse_old(std::span<const Reading> telegram);
 
   const MeterSettings& meter_;
   std::string section_;
   bool accept_old_stamps_;
-  Outbox& outbox_;
+  std::unique_ptr<StampGate> own_gate_;
+  StampGate* gate_;
   Log& log_;
   std::span<ReadingTap* const> taps_;
   std::vector<Channel> channels_;
+  std::vector<LatestReading> latest_;
   std::vector<std::size_t> matches_;
   std::vector<Obis> registers_;
   bool obis_only_ = true;
@@ -95,10 +98,8 @@ class MeterPipeline {
   DurableOutbox* window_store_ = nullptr;  ///< where windows are kept; null: nowhere
   KeepWindows keep_windows_ = KeepWindows::at_stop;
   const Clock& clock_;
-  bool trusted_ = true;
+  bool trusted_ = false;  ///< the clock, as of the last look
   Instant now_{};
-  std::deque<Held> held_;
-  std::uint64_t dropped_ = 0;
   MonoTime window_end_{};
   bool told_old_ = false;
 };

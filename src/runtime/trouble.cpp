@@ -51,6 +51,7 @@ Trouble::Tell Trouble::failed(MonoTime now, std::string_view message) {
 std::optional<Trouble::End> Trouble::ended(MonoTime now) {
   if (!active_) return std::nullopt;
   active_ = false;
+  if (!told_) ++untold_;
   message_.clear();
   return End{.lasted = now - since_, .tries = tries_, .told = told_};
 }
@@ -71,6 +72,12 @@ std::optional<std::uint64_t> Notice::happened(MonoTime now) {
     ++untold_;
     return std::nullopt;
   }
+  last_told_ = now;
+  return std::exchange(untold_, 0);
+}
+
+std::optional<std::uint64_t> Notice::overdue(MonoTime now) {
+  if (untold_ == 0 || now - *last_told_ < kSummaryEvery) return std::nullopt;
   last_told_ = now;
   return std::exchange(untold_, 0);
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "vz/time.hpp"
@@ -30,6 +31,9 @@ class Trouble {
   /// All is well again; empty if it was so before.
   std::optional<End> ended(MonoTime now);
 
+  /// How many troubles came and went untold since the last call.
+  std::uint64_t take_untold() { return std::exchange(untold_, 0); }
+
   [[nodiscard]] bool active() const { return active_; }
   [[nodiscard]] const std::string& message() const { return message_; }  ///< the last one; empty if all is well
   [[nodiscard]] std::uint64_t tries() const { return tries_; }
@@ -43,6 +47,7 @@ class Trouble {
   bool told_ = false;
   std::string message_;
   std::uint64_t tries_ = 0;
+  std::uint64_t untold_ = 0;
   MonoTime since_{};
   MonoTime last_told_{};
   std::vector<std::size_t> kinds_;  ///< hashes of the kinds of failure told of this trouble
@@ -56,6 +61,9 @@ class Notice {
  public:
   /// One more event: empty if nothing is to be told, else how many went untold since the last telling.
   std::optional<std::uint64_t> happened(MonoTime now);
+  /// How many events still are untold although their hour is over: none has come since. Empty if there is nothing to tell.
+  std::optional<std::uint64_t> overdue(MonoTime now);
+  [[nodiscard]] std::uint64_t untold() const { return untold_; }
 
  private:
   std::optional<MonoTime> last_told_;

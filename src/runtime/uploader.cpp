@@ -73,7 +73,8 @@ void Uploader::add(QueueId queue, std::unique_ptr<Sink> sink, std::string sectio
         {.endpoint = endpoint, .trouble = {}, .trouble_since = {}, .next_try = {}, .last_success = {}});
   }
   lane->channels.push_back(channels_.size());
-  status_.channels.push_back({.section = section,
+  status_.channels.push_back({.id = queue,
+                              .section = section,
                               .label = channel_label,
                               .endpoint = endpoint,
                               .trouble = {},
@@ -99,6 +100,7 @@ void Uploader::run(const std::stop_token& stop) {
   const std::stop_callback wake_up(stop, [this] { http_.wake(); });
   while (!stop.stop_requested()) step();
   halt();
+  heartbeat_.waiting();
 }
 
 void Uploader::halt() {
@@ -121,6 +123,7 @@ bool Uploader::step() {
   // Set before the queues are looked at: whatever is pushed after the look then finds it set and wakes the wait.
   watching_ = true;
   const MonoTime now = clock_.now().mono;
+  heartbeat_.working(now);
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) start_next(lane, now);
   bool ready = false;
   const MonoTime deadline = next_deadline(now, ready);
@@ -129,8 +132,12 @@ bool Uploader::step() {
       std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.request.has_value(); });
 
   done_.clear();
+  heartbeat_.waiting();
   http_.wait(deadline, done_);
+  if (done_.empty()) return under_way || deadline != MonoTime::max();
+  heartbeat_.working(clock_.now().mono);
   for (const HttpDone& done : done_) finish(done);
+  heartbeat_.waiting();
   return under_way || deadline != MonoTime::max();
 }
 
@@ -230,7 +237,8 @@ void Uploader::accepted(Lane& lane, Channel& channel, const Judgement& judgement
   lane.backoff.reset();
   lane.paused_until = {};
   channel.backoff.reset();
-  channel.paused_until = {};
+  const std::chrono::seconds pace = channel.sink->pace();
+  channel.paused_until = pace.count() > 0 ? now.mono + pace : MonoTime{};
   channel.lone_failures = 0;
   channel.lane_successes = lane.successes;
   channel.rejected_in_a_row = 0;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/backoff.hpp"
+#include "core/heartbeat.hpp"
 #include "runtime/trouble.hpp"
 #include "vz/http.hpp"
 #include "vz/log.hpp"
@@ -40,6 +41,7 @@ struct EndpointStatus {
 
 /// How a channel does at its endpoint.
 struct DeliveryStatus {
+  QueueId id{};
   std::string section;  ///< "chn0"
   std::string label;
   std::string endpoint;
@@ -94,6 +96,8 @@ class Uploader {
   void notify();
 
   [[nodiscard]] UploaderStatus status() const;
+  /// Working but for HttpClient::wait.
+  [[nodiscard]] const Heartbeat& heartbeat() const { return heartbeat_; }
 
  private:
   struct Channel {
@@ -161,6 +165,7 @@ class Uploader {
   std::vector<Channel> channels_;
   std::uint64_t next_request_ = 1;
   std::vector<HttpDone> done_;
+  Heartbeat heartbeat_;
   std::atomic<bool> watching_{false};  ///< an endpoint could send at once: a push has to wake the thread
 
   mutable std::mutex status_mutex_;  ///< guards status_ alone; never held during a call out

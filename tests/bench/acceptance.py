@@ -480,6 +480,64 @@ def resident(pid):
     return "?"
 
 
+# ---- what a healthy daemon writes ----
+
+WRITING = "write,pwrite64,writev,pwritev,pwritev2,sendfile,copy_file_range,ftruncate,fallocate,fsync,fdatasync,rename,unlink"
+
+
+def disk_bytes(pid):
+    """write_bytes: what the process made the file systems write; wchar: what all its write calls took."""
+    fields = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+    return int(fields["write_bytes"]), int(fields["wchar"])
+
+
+def healthy(options):
+    """A push meter at 1 Hz, a middleware that accepts, an outbox that may write, no log file, strace on all threads."""
+    say(f"healthy: {options.healthy_minutes:g} minutes, one telegram a second, what goes to disk")
+    with Bench(options.bin) as bench:
+        channel = str(uuids.uuid4())
+        url = bench.middleware([channel])[1]
+        _, device, log = bench.meter("--mode", "push", "--baud", 9600, "--period", 1, "--step", "1.8.0=0.001",
+                                     "--pty", bench.folder / "tty", "--quiet")
+        settings = json.loads(config([d0_meter(device, channel, url, pullseq=None, ackseq=None, baudrate=9600, interval=None)]))
+        settings["outbox"] = {"path": str(bench.folder / "outbox.db")}
+        path = bench.folder / "vzlogger.conf"
+        path.write_text(json.dumps(settings))
+        trace = bench.folder / "strace"
+        traced = subprocess.Popen(["strace", "-f", "-y", "-qq", "-e", f"trace={WRITING}", "-o", str(trace),
+                                   str(options.bin / "vzlogger"), "-f", "-c", str(path)],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            time.sleep(3)
+            pid = int(Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text().split()[0])
+            began, before = time.monotonic(), disk_bytes(pid)
+            time.sleep(options.healthy_minutes * 60)
+            minutes = (time.monotonic() - began) / 60
+            after = disk_bytes(pid)
+            os.kill(pid, signal.SIGTERM)
+            traced.wait(10)
+        finally:
+            if traced.poll() is None:
+                traced.kill()
+        time.sleep(1)
+        # "PID write(5<socket:[1]>, ...) = 12": what is neither socket, pipe, eventfd nor a device is a file
+        calls, to_files = 0, []
+        for line in trace.read_text(errors="replace").splitlines():
+            calls += 1
+            target = re.search(r"\(\d+<([^>]*)>|\(\"([^\"]*)\"", line)
+            name = (target.group(1) or target.group(2) or "") if target else ""
+            if target and not re.match(r"socket:|pipe:|anon_inode:|/dev/|TCP|UDP|UNIX", name):
+                to_files.append(line)
+        sent, stored = list(readouts(log)), bench.stored(channel)
+        say(f"  {minutes:.1f} minutes, {len(sent)} telegrams, {len(stored)} stored: /proc/PID/io write_bytes "
+            f"{after[0] - before[0]} (wchar {after[1] - before[1]}: sockets and wake-ups); strace: {calls} writing calls, "
+            f"{len(to_files)} of them to files, from start to stop")
+        for line in to_files[:10]:
+            say("    " + line[:160])
+        say(f"  outbox file at the end: {'made' if (bench.folder / 'outbox.db').exists() else 'none'}   [target: 0 bytes]")
+        return after[0] == before[0] and not to_files
+
+
 # ---- (f): instructions ----
 
 def instructions(options):
@@ -516,7 +574,7 @@ def stop(options):
 
 
 MEASUREMENTS = {"latency": latency, "instructions": instructions, "twofaults": twofaults, "switches": switches,
-                "stop": stop, "faults": faults, "recovery": recovery, "realtime": realtime}
+                "stop": stop, "healthy": healthy, "faults": faults, "recovery": recovery, "realtime": realtime}
 
 
 def main():
@@ -535,6 +593,7 @@ def main():
     parser.add_argument("--limit", type=float, default=3000, help="seconds after which faults gives up")
     parser.add_argument("--keep-log", help="where to keep the daemon's log of faults")
     parser.add_argument("--seconds", type=float, default=60, help="of switches")
+    parser.add_argument("--healthy-minutes", type=float, default=15, help="of healthy")
     parser.add_argument("--telegrams", type=int, default=5000000, help="of twofaults")
     options = parser.parse_args()
     unknown = [name for name in options.what if name not in MEASUREMENTS]

@@ -85,3 +85,62 @@ TEST(StampClock, IsNotTrustedBeforeItsOwnBuildOrWhileSettling) {
 
 }  // namespace
 }  // namespace vz
+
+namespace vz {
+namespace {
+
+TEST(StampClock, DoesNotBelieveATimeBeforeTheOneOfAnEarlierBoot) {
+  Machine machine;
+  bool synchronised = false;
+  StampClock clock{machine, WallTime{}, {}, [&] { return synchronised; }};
+  EXPECT_TRUE(clock.trusted());
+  const WallTime last = machine.wall + minutes{30};
+  clock.go_on_from(last, StampClock::Boot::earlier);
+  EXPECT_FALSE(clock.trusted());
+  machine.pass(minutes{29});
+  EXPECT_FALSE(clock.trusted());
+  machine.pass(minutes{1});
+  EXPECT_TRUE(clock.trusted());
+  machine.wall -= minutes{10};
+  EXPECT_TRUE(clock.trusted()) << "from now on the machine knows";
+}
+
+TEST(StampClock, BelievesTheKernelMoreThanAnEarlierBoot) {
+  Machine machine;
+  bool synchronised = false;
+  StampClock clock{machine, WallTime{}, {}, [&] { return synchronised; }};
+  clock.go_on_from(machine.wall + std::chrono::hours{24 * 365}, StampClock::Boot::earlier);
+  EXPECT_FALSE(clock.trusted());
+  synchronised = true;
+  EXPECT_TRUE(clock.trusted());
+  EXPECT_EQ(clock.now().wall, machine.wall);
+}
+
+TEST(StampClock, DoubtsForADayAtMost) {
+  Machine machine;
+  StampClock clock{machine, WallTime{}};
+  clock.go_on_from(machine.wall + std::chrono::hours{24 * 365}, StampClock::Boot::earlier);
+  machine.pass(std::chrono::hours{23});
+  EXPECT_FALSE(clock.trusted());
+  machine.pass(std::chrono::hours{1});
+  EXPECT_TRUE(clock.trusted());
+}
+
+TEST(StampClock, AStepBackWhileNoProcessRanIsAStepBack) {
+  Machine machine;
+  StampClock small{machine, WallTime{}};
+  const WallTime last = machine.wall + minutes{1};
+  small.go_on_from(last, StampClock::Boot::this_one);
+  EXPECT_TRUE(small.trusted());
+  EXPECT_EQ(small.now().wall, last);
+  machine.pass(seconds{10});
+  EXPECT_EQ(small.now().wall, last + seconds{5});
+  StampClock large{machine, WallTime{}};
+  large.go_on_from(machine.wall + minutes{6}, StampClock::Boot::this_one);
+  EXPECT_TRUE(large.trusted());
+  EXPECT_EQ(large.now().wall, machine.wall);
+  EXPECT_EQ(large.steps().followed, 1U);
+}
+
+}  // namespace
+}  // namespace vz

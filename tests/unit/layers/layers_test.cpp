@@ -73,6 +73,7 @@ const std::vector<HeaderRule>& header_rules() {
       {std::regex("sqlite3\\.h"), {"src/outbox", "src/tools/middleware"}},
       {std::regex("curl/.*"), {"src/platform"}},
       {std::regex("spdlog/.*"), {"src/platform"}},
+      {std::regex("openssl/.*"), {"src/sinks", "src/core", "src/protocols"}},
       {std::regex("microhttpd\\.h"), {"src/local", "src/tools/middleware"}},
       {std::regex(
            "(termios|poll|fcntl|unistd|netdb|csignal|signal|fstream|iostream|syslog)(\\.h)?|sys/.*|net/.*|arpa/.*"),

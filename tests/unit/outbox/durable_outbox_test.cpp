@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <limits>
 #include <set>
 #include <thread>
@@ -830,6 +831,33 @@ TEST_F(DurableOutboxFiles, CommandsAndTheDaemonDoNotDisturbEachOther) {
   writing.join();
   EXPECT_EQ(busy.stats(queue).waiting, 0U);
   ASSERT_TRUE(busy.close(MonoTime::max()));
+}
+
+/// What the watchdog asks: a thread that hangs in the disk shows, one that has nothing to do does not.
+TEST_F(DurableOutboxFiles, TheWriterSaysWhetherItWorksOrWaits) {
+  class SteadyClock final : public Clock {
+   public:
+    [[nodiscard]] Instant now() const override { return {std::chrono::steady_clock::now(), at(0)}; }
+  } clock;
+  DurableOutbox outbox(clock, log_, {.path = folder_ + "/outbox.db", .commit_interval = 0ms}, system_files());
+  OutboxWriter writer(outbox, clock);
+  ASSERT_TRUE(outbox.start());
+  const QueueId queue = outbox.open(kQueue);
+  const auto is_stuck_an_hour_later = [&] { return writer.heartbeat().stuck(clock.now().mono + 1h, 5min); };
+  EXPECT_FALSE(is_stuck_an_hour_later());
+  std::promise<bool> during;
+  std::thread::id main_thread = std::this_thread::get_id();
+  outbox.on_push([&, told = false]() mutable {
+    if (told || std::this_thread::get_id() == main_thread) return;  // from here on: the writer, in its commit
+    told = true;
+    during.set_value(is_stuck_an_hour_later());
+  });
+  std::jthread thread([&](std::stop_token stop) { writer.run(stop); });
+  outbox.push(queue, at(1), 1);
+  EXPECT_TRUE(during.get_future().get());
+  thread.request_stop();
+  thread.join();
+  EXPECT_FALSE(is_stuck_an_hour_later());
 }
 
 TEST(OutboxOptions, AreComplete) {

@@ -278,6 +278,55 @@ TEST_F(FileTransportTest, ATimedFifoKeepsWhatComesInBetween) {
   EXPECT_EQ(ask(), "=1\n=2\n.\n");
 }
 
+TEST_F(FileTransportTest, AFifoThatIsReplacedIsReadOn) {
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  open(false, false);
+  append("1\n");
+  EXPECT_EQ(records(), "=1\n");
+  fs::remove(path_);
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_EQ(records(), "");  // opens the new one: a writer finds a reader
+  append("2\n");
+  EXPECT_EQ(records(true), "=2\n");
+}
+
+TEST_F(FileTransportTest, AWriterOfAReplacedFifoIsReadToItsEnd) {
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  open(false, false);
+  {
+    std::ofstream old{path_};
+    old << "1\n" << std::flush;
+    fs::remove(path_);
+    ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+    EXPECT_EQ(records(), "=1\n");
+    old << "2\n" << std::flush;
+    EXPECT_EQ(records(true), "=2\n");
+  }
+  EXPECT_EQ(records(), "");
+  append("3\n");
+  EXPECT_EQ(records(true), "=3\n");
+}
+
+TEST_F(FileTransportTest, TheFolderMayGoAndComeBack) {
+  for (const bool rewind : {false, true}) {
+    path_ = dir_ / "sub/dir/file";
+    fs::create_directories(dir_ / "sub/dir");
+    write("1\n");
+    open(rewind, false);
+    for (int i = 0; i < 2; ++i) {
+      fs::remove_all(dir_ / "sub");
+      records();
+      fs::create_directories(dir_ / "sub/dir");
+      records();
+      write("2\n3\n");
+      std::string got = records(true);
+      while (got.find("3\n") == std::string::npos && last_ == Kind::timeout) got += records(true);
+      EXPECT_NE(got.find("=2\n=3\n"), std::string::npos) << got;
+    }
+    fs::remove_all(dir_ / "sub");
+  }
+}
+
 // ---- errors
 
 TEST_F(FileTransportTest, ErrorsSayWhatToDo) {

@@ -36,7 +36,7 @@ class MemoryLog final : public Log {
 
 /// What happens on the line, one entry a read.
 struct Scene {
-  enum class What { bytes, closed, stop, clock_set } what;
+  enum class What { bytes, closed, stop, clock_set, quiet } what;
   std::string bytes;
 };
 
@@ -45,6 +45,11 @@ struct Script {
   std::stop_source* stop;
   std::deque<Scene> scenes;
   std::deque<bool> opens;  ///< whether the next open works; then always
+  std::deque<int> codes;   ///< why it does not; then ENOENT
+  std::deque<MonoDuration> returns;  ///< when something tells that the device is back
+  int watches = 0;
+  int waits = 0;           ///< on a watch
+  std::vector<MonoDuration> tried;   ///< when
   int opened = 0;
   int refused = 0;
   MonoDuration waited{};   ///< between a failed open and the next
@@ -66,6 +71,10 @@ class FakeTransport final : public Transport {
       script_.stop->request_stop();
       return {ReadResult::Kind::woken, 0, {}};
     }
+    if (scene.what == Scene::What::quiet) {
+      script_.clock->passed = std::max(script_.clock->passed, deadline - MonoTime{seconds{100}});
+      return {};
+    }
     if (scene.what == Scene::What::clock_set) {
       script_.clock->wrong = seconds{0};
       return {};
@@ -84,20 +93,52 @@ class FakeTransport final : public Transport {
   bool idle_;
 };
 
+class FakeWatch final : public ReturnWatch {
+ public:
+  explicit FakeWatch(Script& script) : script_(script) {}
+  End wait(MonoTime deadline, Wake&) override {
+    ++script_.waits;
+    const auto end = deadline - MonoTime{seconds{100}};
+    if (!script_.returns.empty() && script_.returns.front() <= end) {
+      script_.clock->passed = std::max(script_.clock->passed, script_.returns.front());
+      script_.returns.pop_front();
+      return End::returned;
+    }
+    script_.clock->passed = std::max(script_.clock->passed, end);
+    return End::timeout;
+  }
+
+ private:
+  Script& script_;
+};
+
 class FakeFactory final : public TransportFactory {
  public:
   explicit FakeFactory(Script& script) : script_(script) {}
   Expected<std::unique_ptr<Transport>> open(const Endpoint& endpoint, LineSettings, MonoTime, Wake&) override {
     if (std::holds_alternative<NoTransport>(endpoint)) return std::make_unique<FakeTransport>(script_, true);
+    script_.tried.push_back(script_.clock->passed);
     const bool works = script_.opens.empty() || script_.opens.front();
     if (!script_.opens.empty()) script_.opens.pop_front();
     if (!works) {
       ++script_.refused;
-      return tl::unexpected(Error{.what = "cannot open: No such file or directory", .where = "/dev/ttyUSB0", .remedy = {}, .code = ENOENT});
+      int code = ENOENT;
+      if (!script_.codes.empty()) {
+        code = script_.codes.front();
+        script_.codes.pop_front();
+      }
+      return tl::unexpected(Error{.what = fmt::format("cannot open: {}", std::generic_category().message(code)),
+                                  .where = "/dev/ttyUSB0", .remedy = {}, .code = code});
     }
     ++script_.opened;
     return std::make_unique<FakeTransport>(script_, false);
   }
+  std::unique_ptr<ReturnWatch> watch(const Endpoint& endpoint) override {
+    if (!std::holds_alternative<SerialPort>(endpoint) || !watches) return nullptr;
+    ++script_.watches;
+    return std::make_unique<FakeWatch>(script_);
+  }
+  bool watches = false;
 
  private:
   Script& script_;
@@ -123,7 +164,7 @@ class MeterWorkerTest : public testing::Test {
   void run() {
     d0::D0Settings settings;
     settings.paced_line = false;
-    MeterSource source{SerialPort{"/dev/ttyUSB0"}, std::make_unique<d0::D0Session>(settings), {}};
+    MeterSource source{endpoint_, std::make_unique<d0::D0Session>(settings), {}};
     MeterPipeline pipeline(meter_, false, {queue_}, outbox_, log_, {}, clock_);
     MeterWorker worker(meter_, std::move(source), std::move(pipeline), {factory_, clock_, log_, 1});
     worker.run(stop_.get_token());
@@ -140,7 +181,8 @@ class MeterWorkerTest : public testing::Test {
   std::stop_source stop_;
   Script script_{};
   FakeFactory factory_{script_};
-  RamOutbox outbox_{1000};
+  Endpoint endpoint_{SerialPort{"/dev/ttyUSB0"}};
+  RamOutbox outbox_{10'000};
   QueueId queue_{};
   MeterSettings meter_;
   MeterStatus status_;
@@ -185,7 +227,113 @@ TEST_F(MeterWorkerTest, ALineThatComesAndGoesDoesNotFillTheLog) {
   };
   EXPECT_EQ(told("0", "Trying again"), 5);
   EXPECT_EQ(told("0", "established again"), 5);
-  EXPECT_EQ(log_.count("Trying again"), 12);  // level 5 has them all
+  EXPECT_EQ(log_.count("Trying again"), 5);  // not even at level 5: a meter that flaps for a month must not fill a disk
+}
+
+TEST_F(MeterWorkerTest, FlapsThatWereNotToldAreCountedWithTheNextThatIs) {
+  for (int i = 1; i <= 2000; ++i) {
+    script_.scenes.push_back({Scene::What::bytes, telegram(i)});
+    script_.scenes.push_back({Scene::What::closed, {}});
+  }
+  script_.scenes.push_back({Scene::What::stop, {}});
+  run();
+  EXPECT_EQ(queued().size(), 100U);
+  EXPECT_EQ(log_.count("Trying again"), 5 + static_cast<int>(clock_.passed / std::chrono::minutes{12}));
+  EXPECT_GE(log_.count("more times since the last such line"), 1);
+}
+
+TEST_F(MeterWorkerTest, ALineThatIsLostAgainBeforeItBroughtAnythingIsTheSameTrouble) {
+  script_.scenes.push_back({Scene::What::bytes, telegram(1)});
+  for (int i = 0; i < 300; ++i) script_.scenes.push_back({Scene::What::closed, {}});  // accepts and hangs up, for hours
+  script_.scenes.push_back({Scene::What::bytes, telegram(2)});
+  script_.scenes.push_back({Scene::What::stop, {}});
+  run();
+  EXPECT_GT(clock_.passed, std::chrono::hours{4});
+  EXPECT_EQ(log_.count("Trying again"), 1);
+  EXPECT_EQ(log_.count("established again"), 1);
+  EXPECT_EQ(log_.count("still no connection"), static_cast<int>(clock_.passed / std::chrono::hours{1}));
+  EXPECT_LE(log_.lines.size(), 12U);
+}
+
+TEST_F(MeterWorkerTest, ARefusedPeerIsToldOnceAndSummedUpHourly) {
+  endpoint_ = TcpPeer{"meter", "7000"};
+  factory_.watches = true;
+  for (int i = 0; i < 300; ++i) {
+    script_.opens.push_back(false);
+    script_.codes.push_back(i % 3 == 0 ? ETIMEDOUT : ECONNREFUSED);
+  }
+  script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::stop, {}}};
+  run();
+  EXPECT_EQ(script_.watches, 0);
+  EXPECT_EQ(log_.count("Trying again"), 1);
+  EXPECT_EQ(log_.count("still no connection"), static_cast<int>(clock_.passed / std::chrono::hours{1}));
+  EXPECT_GT(script_.tried[4] - script_.tried[3], seconds{6});  // 8 s, give or take a fifth
+}
+
+TEST_F(MeterWorkerTest, ASilentMeterIsToldOnceAndSummedUpHourly) {
+  script_.scenes.push_back({Scene::What::bytes, telegram(1)});
+  for (int i = 0; i < 2000; ++i) script_.scenes.push_back({Scene::What::quiet, {}});
+  script_.scenes.push_back({Scene::What::bytes, telegram(2)});
+  script_.scenes.push_back({Scene::What::stop, {}});
+  run();
+  EXPECT_GT(clock_.passed, std::chrono::hours{2});
+  EXPECT_EQ(log_.count("Asking on"), 1);
+  EXPECT_EQ(log_.count("answers again"), 1);
+  const auto hours = static_cast<int>(clock_.passed / std::chrono::hours{1});
+  EXPECT_GE(log_.count("still silent"), hours - 1);
+  EXPECT_LE(log_.count("still silent"), hours);
+}
+
+TEST_F(MeterWorkerTest, FaultsAreToldOnceAndSummedUpHourly) {
+  std::string bad = telegram(7);
+  bad[bad.size() - 8] = '9';
+  for (int i = 0; i < 3000; ++i) script_.scenes.push_back({Scene::What::bytes, bad});  // a quarter of an hour
+  for (int i = 0; i < 2000; ++i) script_.scenes.push_back({Scene::What::quiet, {}});   // then nothing, for hours
+  script_.scenes.push_back({Scene::What::stop, {}});
+  run();
+  EXPECT_EQ(log_.count("No value was taken from it"), 1);
+  EXPECT_EQ(log_.count("2999 more since the last such line"), 1);  // although none comes any more
+}
+
+TEST_F(MeterWorkerTest, AReturnedDeviceIsOpenedAtOnce) {
+  factory_.watches = true;
+  script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::closed, {}}, {Scene::What::bytes, telegram(2)}, {Scene::What::stop, {}}};
+  script_.opens = {true, false, false, false, false, false, false, false, true};  // gone for some 130 s
+  script_.returns = {seconds{170}};
+  run();
+  EXPECT_EQ(queued().size(), 2U);
+  EXPECT_EQ(script_.tried.back(), seconds{170});
+  EXPECT_EQ(script_.watches, 1) << "watched all the time, so that nothing is missed between two tries";
+  EXPECT_EQ(script_.waits, static_cast<int>(script_.tried.size()) - 1) << "one wait a try, and no more";
+}
+
+TEST_F(MeterWorkerTest, ADeviceThatIsBackButNotReadyIsTriedQuickly) {
+  factory_.watches = true;
+  script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::closed, {}}, {Scene::What::bytes, telegram(2)}, {Scene::What::stop, {}}};
+  script_.opens = {true, false, false, false, false, false, false, false, false, true};
+  script_.codes = {ENOENT, ENOENT, ENOENT, ENOENT, EACCES, EACCES, EBUSY, EBUSY};
+  script_.returns = {seconds{20}};
+  run();
+  EXPECT_EQ(queued().size(), 2U);
+  EXPECT_LE(script_.tried.back(), seconds{21});
+  EXPECT_EQ(log_.count("Permission denied"), 0);
+  EXPECT_EQ(log_.count("Trying again"), 1);
+}
+
+TEST_F(MeterWorkerTest, ADeviceThatStaysRefusedIsToldOnceWithTheReason) {
+  factory_.watches = true;
+  script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::closed, {}}, {Scene::What::bytes, telegram(2)}, {Scene::What::stop, {}}};
+  script_.opens = {true, false, false, false, false};
+  script_.codes = {ENOENT, ENOENT, ENOENT, ENOENT};
+  for (int i = 0; i < 60; ++i) {
+    script_.opens.push_back(false);
+    script_.codes.push_back(EACCES);
+  }
+  script_.returns = {seconds{20}};
+  run();
+  EXPECT_EQ(queued().size(), 2U);
+  EXPECT_EQ(log_.count("Permission denied. Trying again"), 1);
+  EXPECT_GT(clock_.passed, std::chrono::minutes{15}) << "after some seconds the pauses grow as ever";
 }
 
 TEST_F(MeterWorkerTest, AMissingDeviceIsWaitedForWithGrowingPauses) {

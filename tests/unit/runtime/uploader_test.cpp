@@ -625,5 +625,26 @@ TEST(UploaderThread, StopsWhileItWaits) {
   thread.join();
 }
 
+/// What the watchdog asks: a thread that hangs in encode() or in the outbox shows, one that waits for a reply does not.
+TEST(Uploader, SaysWhetherItWorksOrWaits) {
+  World world;
+  const QueueId queue = world.channel(1);
+  const auto is_stuck_a_minute_later = [&] {
+    return world.uploader.heartbeat().stuck(world.clock.now().mono + 61s, 60s);
+  };
+  int working = 0;
+  world.http.server = [&](const HttpRequest& request) {
+    working += is_stuck_a_minute_later() ? 1 : 0;
+    return Answer{.reply = world.middleware.handle(request), .takes = 10s};
+  };
+  bool waiting = false;
+  world.http.at(world.clock.passed + 5s, [&] { waiting = !is_stuck_a_minute_later(); });
+  world.push(queue, 3);
+  ASSERT_TRUE(world.run_until_idle());
+  EXPECT_EQ(working, 1);
+  EXPECT_TRUE(waiting);
+  EXPECT_FALSE(is_stuck_a_minute_later());
+}
+
 }  // namespace
 }  // namespace vz

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "sinks/volkszaehler/text.hpp"
+#include "sinks/web/text.hpp"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-namespace vz::sinks::volkszaehler {
+namespace vz::sinks::web {
 namespace {
 
 // More than this of a reply is never looked at for a message, so that cleaning costs the same for every reply.
@@ -154,4 +154,4 @@ bool is_page(std::string_view text) {
   return starts_any_case(text, "<!doctype html") || starts_any_case(text, "<html");
 }
 
-}  // namespace vz::sinks::volkszaehler
+}  // namespace vz::sinks::web

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace vz::sinks::volkszaehler {
+namespace vz::sinks::web {
 
 /// At most this much of a server's own words goes into a message.
 inline constexpr std::size_t kMaxWords = 200;
@@ -26,4 +26,4 @@ std::string uuid_tail(std::string_view uuid);
 /// Where `needle` (in lower case) stands in `text` in any letter case, from `from` on.
 std::size_t find_any_case(std::string_view text, std::string_view needle, std::size_t from = 0);
 
-}  // namespace vz::sinks::volkszaehler
+}  // namespace vz::sinks::web

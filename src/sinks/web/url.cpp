@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "sinks/volkszaehler/url.hpp"
+#include "sinks/web/url.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace vz::sinks::volkszaehler {
+namespace vz::sinks::web {
 namespace {
-
-constexpr std::string_view kExample = R"("http://localhost/middleware.php")";
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -45,32 +43,19 @@ UrlParts split_url(std::string_view text) {
   return parts;
 }
 
-std::string url_error(std::string_view text) {
-  if (text.empty()) return fmt::format("is empty; expected the middleware's address, e.g. {}", kExample);
+std::string url_error(std::string_view text, std::string_view example) {
+  if (text.empty()) return fmt::format("is empty; expected an address, e.g. {}", example);
   if (std::any_of(text.begin(), text.end(), blank_or_control)) {
-    return fmt::format("contains a blank or a control character; expected an address like {}", kExample);
+    return fmt::format("contains a blank or a control character; expected an address like {}", example);
   }
   const UrlParts parts = split_url(text);
   const std::string scheme = lower(parts.scheme);
   if (!scheme.empty() && scheme != "http" && scheme != "https") {
-    return fmt::format("starts with \"{}://\"; expected http:// or https://, e.g. {}", scheme, kExample);
+    return fmt::format("starts with \"{}://\"; expected http:// or https://, e.g. {}", scheme, example);
   }
   if (parts.host.empty() || parts.host.front() == ':') {
-    return fmt::format("names no host; expected an address like {}", kExample);
+    return fmt::format("names no host; expected an address like {}", example);
   }
-  return {};
-}
-
-std::string url_doubt(std::string_view text) {
-  const UrlParts parts = split_url(text);
-  if (!parts.rest.empty()) {
-    return "contains `?` or `#`, but the path of the channel is put behind it: that cannot work with most servers";
-  }
-  if (parts.scheme.empty())
-    return fmt::format("has no http:// or https:// in front; http:// is assumed, e.g. {}", kExample);
-  const std::string_view path = parts.path;
-  const bool usual = path.find("middleware") != std::string_view::npos || path.find("/api") != std::string_view::npos;
-  if (!usual) return fmt::format("does not end in /middleware.php (or /api) as usual, e.g. {}", kExample);
   return {};
 }
 
@@ -82,4 +67,29 @@ std::string endpoint_name(std::string_view text) {
   return fmt::format("{}://{}{}", scheme, lower(parts.host), path);
 }
 
-}  // namespace vz::sinks::volkszaehler
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  std::string out;
+  for (const char c : text) {
+    if (kPlain.find(c) != std::string_view::npos)
+      out += c;
+    else
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+std::string base64(std::string_view text) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); i += 3) {
+    const auto byte = [&](std::size_t k) {
+      return i + k < text.size() ? static_cast<unsigned>(static_cast<unsigned char>(text[i + k])) : 0U;
+    };
+    const unsigned bits = byte(0) << 16U | byte(1) << 8U | byte(2);
+    for (unsigned k = 0; k < 4; ++k) out += i + k > text.size() ? '=' : kDigits[bits >> (18U - 6U * k) & 63U];
+  }
+  return out;
+}
+
+}  // namespace vz::sinks::web

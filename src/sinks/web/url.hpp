@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-namespace vz::sinks::volkszaehler {
+namespace vz::sinks::web {
 
-/// The parts of the option `middleware`. Views into the text it was made from.
+/// The parts of an address. Views into the text it was made from.
 struct UrlParts {
   std::string_view scheme;       ///< without `://`; empty if the text has none (curl then takes http)
   std::string_view credentials;  ///< what stands before the `@`
@@ -18,14 +18,18 @@ struct UrlParts {
 /// Pure; never fails: what cannot be told apart is empty.
 UrlParts split_url(std::string_view text);
 
-/// Why no request can ever go there, and what would be right; empty if one can. Shows no part of the text.
-std::string url_error(std::string_view text);
-
-/// What is allowed but hardly meant; empty if all is well. Shows no part of the text.
-std::string url_doubt(std::string_view text);
+/// Why no request can ever go there, and what would be right (`example`, quoted); empty if one can. Shows no part of the
+/// text.
+std::string url_error(std::string_view text, std::string_view example);
 
 /// The address as a lasting name without secrets: no credentials, query or fragment, `http://` where there is no
 /// scheme, scheme and host in lower case, no slash at the end.
 std::string endpoint_name(std::string_view text);
 
-}  // namespace vz::sinks::volkszaehler
+/// For a value in a query: all but letters, digits and `-._~` as `%XX` (RFC 3986).
+std::string percent_encoded(std::string_view text);
+
+/// RFC 4648, with padding.
+std::string base64(std::string_view text);
+
+}  // namespace vz::sinks::web

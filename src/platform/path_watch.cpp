@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "platform/path_watch.hpp"
+
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace vz::platform {
+namespace {
+
+constexpr std::uint32_t kNames = IN_CREATE | IN_MOVED_TO | IN_ATTRIB;
+constexpr std::uint32_t kFolder = IN_DELETE_SELF | IN_MOVE_SELF;
+/// As many as the kernel follows.
+constexpr int kMostLinks = 40;
+
+/// Takes the first name off a relative path.
+std::string take_name(std::string& rest) {
+  const std::size_t begin = rest.find_first_not_of('/');
+  if (begin == std::string::npos) {
+    rest.clear();
+    return {};
+  }
+  const std::size_t end = std::min(rest.find('/', begin), rest.size());
+  std::string name = rest.substr(begin, end - begin);
+  rest.erase(0, end);
+  return name;
+}
+
+std::string read_link(const std::string& path) {
+  std::error_code failed;
+  const auto target = std::filesystem::read_symlink(path, failed);
+  return failed ? std::string{} : target.string();
+}
+
+}  // namespace
+
+PathWatch::PathWatch(const std::string& path) : path_(path), fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+  follow_way();
+}
+
+void PathWatch::watch(const std::string& folder, std::string_view name) {
+  if (!fd_ || names_.size() >= kMostWatches) return;
+  const int watched = ::inotify_add_watch(fd_.get(), folder.c_str(), kNames | kFolder | IN_ONLYDIR);
+  if (watched >= 0) names_.push_back({watched, std::string{name}});
+}
+
+/// Goes the way of the path as the kernel would. Each folder is watched before it is looked into, so that nothing that
+/// comes in between is missed.
+void PathWatch::follow_way() {
+  const std::vector<Name> before = std::exchange(names_, {});
+  there_ = false;
+  std::string folder = path_.starts_with('/') ? "/" : ".";
+  std::string rest = path_;
+  int links = 0;
+  while (true) {
+    const std::string name = take_name(rest);
+    if (name.empty()) break;
+    const std::string here = folder + "/" + name;
+    const bool last = rest.find_first_not_of('/') == std::string::npos;
+    struct stat found {};
+    // a folder that is there tells of its own end: the one above it, where others come and go, can be left alone
+    if (!last && ::lstat(here.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) {
+      folder = here;
+      watch(folder, {});
+      continue;
+    }
+    watch(folder, name);
+    if (::lstat(here.c_str(), &found) != 0) break;
+    if (S_ISLNK(found.st_mode)) {
+      if (++links > kMostLinks) break;
+      const std::string target = read_link(here);
+      if (target.starts_with('/')) folder = "/";
+      rest = target + "/" + rest;
+      continue;
+    }
+    if (last) there_ = true;
+    if (last || !S_ISDIR(found.st_mode)) break;
+    folder = here;
+  }
+  forget_others(before);
+}
+
+void PathWatch::forget_others(const std::vector<Name>& before) {
+  for (const Name& old : before) {
+    const bool used = std::any_of(names_.begin(), names_.end(), [&](const Name& n) { return n.folder == old.folder; });
+    if (!used) ::inotify_rm_watch(fd_.get(), old.folder);  // the same one twice, or one that is gone: no harm
+  }
+}
+
+bool PathWatch::heard() {
+  if (!fd_) return false;
+  constexpr int kMostReads = 64;  // a folder that never rests must not hold the thread
+  bool news = false;
+  alignas(inotify_event) std::array<char, 8192> buffer;
+  for (int i = 0; i < kMostReads; ++i) {
+    const ssize_t count = ::read(fd_.get(), buffer.data(), buffer.size());
+    if (count <= 0) break;
+    for (const char* at = buffer.data(); at < buffer.data() + count;) {
+      inotify_event event;
+      std::memcpy(&event, at, sizeof event);
+      const char* const name = at + sizeof event;
+      at = name + event.len;
+      const auto on_the_way = [&](const Name& known) {
+        if (known.folder != event.wd) return false;
+        return (event.mask & kFolder) != 0 || (event.len > 0 && !known.name.empty() && known.name == name);
+      };
+      if ((event.mask & IN_Q_OVERFLOW) != 0 || std::any_of(names_.begin(), names_.end(), on_the_way)) news = true;
+    }
+  }
+  if (!news) return false;
+  follow_way();
+  return there_;
+}
+
+}  // namespace vz::platform
