@@ -63,7 +63,7 @@ void StampGate::push(QueueId queue, Point point, const Instant& now, Stamp stamp
   Lane& lane = lanes_[queue];
   // behind what is held: order within a queue is the order of push()
   if (stamp == Stamp::right && !lane.holding) {
-    outbox_.push(queue, lane.sequencer.next(point.stamp), point.value);
+    outbox_.push(queue, lane.sequencer.next(point.stamp, now.mono - (now.wall - point.stamp)), point.value);
     return;
   }
   if (!lane.holding) {
@@ -85,17 +85,21 @@ bool StampGate::look() {
   if (trusted && !holds_ && told_wrong_) told_wrong_ = false;
   if (!trusted || !holds_) return trusted;
   if (store_ == nullptr) {
+    const std::scoped_lock lock(mutex_);
     release();
   } else {
-    const auto in_one_piece = store_->together();
+    auto in_one_piece = store_->moving();
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [queue, lane] : lanes_)
+      if (lane.holding) in_one_piece.from(*lane.holding);
     release();
   }
   return true;
 }
 
+/// Under the lock.
 void StampGate::release() {
   const Instant now = clock_.now();
-  const std::scoped_lock lock(mutex_);
   std::uint64_t waiting = 0;
   for (const auto& [queue, lane] : lanes_)
     if (lane.holding) waiting += outbox_.stats(*lane.holding).waiting;
@@ -119,8 +123,8 @@ bool StampGate::move_some(QueueId queue, Lane& lane, const Instant& now, std::si
     outbox_.peek(*lane.holding, std::min(kPiece, budget), piece);
     if (piece.empty()) break;
     for (const QueuedReading& held : piece) {
-      const WallTime stamp = now.wall_at(MonoTime{held.stamp.time_since_epoch()});
-      outbox_.push(queue, lane.sequencer.next(stamp), held.value);
+      const MonoTime at{held.stamp.time_since_epoch()};
+      outbox_.push(queue, lane.sequencer.next(now.wall_at(at), at), held.value);
     }
     outbox_.settle(*lane.holding, piece.front().sequence, piece.back().sequence, Verdict::accepted, {});
     budget -= piece.size();

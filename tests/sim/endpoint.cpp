@@ -118,6 +118,7 @@ HttpReply Endpoint::act(Fault fault, ChannelTruth& channel, const std::vector<Tu
     case Fault::false_duplicate:
       return exception("UniqueConstraintViolationException", "SQLSTATE[23000]: 1062 Duplicate entry '1-1' for key");
     case Fault::too_few_rows: {
+      // If any was sent before nobody can tell.
       if (skip) return store(channel, tuples, skip);
       std::vector<Tuple> some;
       for (const Tuple& tuple : tuples) {

@@ -28,11 +28,11 @@ constexpr MonoDuration kDiskPause = 400s;
 Life::Life(World& world, Plan plan)
     : world_(world),
       plan_(std::move(plan)),
-      begin_(world.clock.passed),
       end_(world.clock.passed + plan_.length),
-      clock_(world.clock, kBuilt, [this] { return settling(); }),
+      clock_(world.clock, kBuilt, [this] { return settling(); }, [this] { return !world_.unsynchronised; }),
       outbox_(clock_, world.log, world.settings, world.disk.files()),
       witness_(world, outbox_),
+      gate_(witness_, clock_, world.log, fmt::format("boot{}", world.boot)),
       uploader_(*this, witness_, clock_, world.log, {.retry = 15s, .seed = world.random.next()}) {}
 
 // --- the beginning ---------------------------------------------------------------------------------------------------
@@ -42,7 +42,7 @@ void Life::begin() {
     // Most changes happen in the middle of a life, but some crashes should hit the opening.
     world_.disk.crash_after(1 + world_.below(world_.chance(0.2) ? 12 : 400));
   }
-  boot_clock();
+  if (plan_.last) set_clock_right();
   if (!plan_.last) {
     const auto some_time = [&] { return world_.clock.passed + plan_.length / 1000 * static_cast<int>(world_.below(1000)); };
     if (world_.disk_faults) toggle_at_ = world_.clock.passed + std::chrono::seconds{world_.below(600)};
@@ -59,18 +59,21 @@ void Life::begin() {
     return;
   }
   if (crashed()) return;
+  go_on_with_clock();
+  witness_.watch(plan_.channels);
   add_channels();
+  gate_.resume(outbox_);
   check_orphans();
   trace("begins");
 }
 
 void Life::trace(const char* what) {
   if (!world_.options.trace) return;
-  for (const auto& [queue, channel] : witness_.channels()) {
+  for (const auto& [queue, channel, kind] : witness_.channels()) {
     const QueueProgress progress = outbox_.progress(queue);
-    fmt::print(stderr, "{:10.3f} --- {} ...{}: {} items, settled to {}, stored to {}, last {}, waiting {}\n",
-               std::chrono::duration<double>(world_.clock.passed).count(), what, channel->uuid.substr(30),
-               channel->items.size(), progress.settled_to, progress.stored_to, progress.last, outbox_.stats(queue).waiting);
+    fmt::print(stderr, "{:10.3f} --- {} {}...{}: {} items, settled to {}, stored to {}, last {}, waiting {}\n",
+               std::chrono::duration<double>(world_.clock.passed).count(), what,
+               kind == WitnessOutbox::Kind::held ? "held " : "", channel->uuid.substr(30), channel->items.size(), progress.settled_to, progress.stored_to, progress.last, outbox_.stats(queue).waiting);
   }
 }
 
@@ -104,11 +107,12 @@ void Life::add_meter(const std::vector<ChannelTruth*>& channels) {
     ProblemSink problem_sink{options, problems};
     auto sink = sinks::volkszaehler_sink.make(options, {.user_agent = "vzlogger/sim", .uuid = channel->uuid}, problem_sink);
     const QueueId queue = witness_.open({sink->endpoint(), channel->uuid});
-    witness_.know(queue, channel);
+    witness_.know(queue, channel, WitnessOutbox::Kind::delivered);
+    gate_.know(queue, {sink->endpoint(), channel->uuid});
     queues.emplace_back(queue);
     uploader_.add(queue, std::move(sink), fmt::format("chn{}", settings.number), channel->uuid.substr(30));
   }
-  meter.pipeline = std::make_unique<MeterPipeline>(meter.settings, false, std::move(queues), witness_, world_.log,
+  meter.pipeline = std::make_unique<MeterPipeline>(meter.settings, false, std::move(queues), gate_, world_.log,
                                                    std::span<ReadingTap* const>{}, clock_);
   meter.window_end = clock_.now().mono + std::chrono::seconds{std::max(world_.aggtime, 0)};
   resume_windows(meter);
@@ -149,38 +153,34 @@ void Life::check_orphans() {
 
 // --- the wall clock --------------------------------------------------------------------------------------------------
 
-/// As Daemon: the kernel's word counts for five minutes.
-bool Life::settling() const { return world_.unsynchronised && world_.clock.passed - begin_ < 300s; }
+/// As the daemon: the kernel's word counts for five minutes.
+bool Life::settling() const { return world_.unsynchronised && world_.clock.passed - world_.booted < 300s; }
+
+/// As the daemon: goes on from the time that an earlier process knew, and leaves it to later ones.
+void Life::go_on_with_clock() {
+  const std::string boot = fmt::format("boot{}", world_.boot);
+  const std::string found = outbox_.get_state("clock");
+  const std::size_t blank = found.find(' ');
+  if (blank != std::string::npos) {
+    const WallTime last{milliseconds{std::strtoll(found.c_str() + blank, nullptr, 10)}};
+    clock_.go_on_from(last, found.substr(0, blank) == boot ? StampClock::Boot::this_one : StampClock::Boot::earlier);
+  }
+  outbox_.set_companion("clock", [this, boot] {
+    return clock_.trusted() ? fmt::format("{} {}", boot, clock_.now().wall.time_since_epoch().count()) : std::string{};
+  });
+}
 
 void Life::move_clock(std::int64_t offset) {
   const WallTime given = clock_.now().wall;
-  world_.forward += std::max<std::int64_t>(0, offset - world_.clock.offset);
-  world_.clock.offset = offset;
+  world_.set_offset(offset);
   // What was given out last is further ahead than is made up for by going slow.
   if (given - world_.clock.now().wall > 5min) ++world_.steps_back;
 }
 
-void Life::boot_clock() {
-  world_.unsynchronised = false;
-  world_.forward += std::max<std::int64_t>(0, world_.right - world_.clock.offset);
-  world_.clock.offset = world_.right;
-  if (plan_.last || !world_.clock_faults || !world_.chance(0.5)) return;
-  const auto passed = std::chrono::duration_cast<milliseconds>(world_.clock.passed).count();
-  if (world_.chance(0.5)) {
-    world_.fault("clock: boot in 1970");
-    world_.clock.offset = -kEpoch - passed + static_cast<std::int64_t>(world_.below(100'000));
-    const MonoDuration wrong = world_.interval * static_cast<int>(1 + world_.below(2000));
-    right_at_ = world_.chance(0.1) ? MonoDuration::max() : world_.clock.passed + wrong;
-  } else {
-    world_.fault("clock: boot with an old time, not synchronised");
-    world_.unsynchronised = true;
-    world_.clock.offset = world_.right - static_cast<std::int64_t>(600'000 + world_.below(36'000'000));
-    right_at_ = world_.clock.passed + milliseconds{1 + world_.below(299'000)};
-  }
-}
-
 void Life::set_clock_right() {
-  right_at_ = MonoDuration::max();
+  if (!world_.wrong) return;
+  world_.wrong = false;
+  world_.right_at = MonoDuration::max();
   move_clock(world_.right);
   world_.unsynchronised = false;
   world_.fault("clock: set at last");
@@ -189,7 +189,7 @@ void Life::set_clock_right() {
 void Life::step_clock() {
   constexpr std::int64_t kMinute = 60'000;
   step_at_ = world_.clock.passed + plan_.length / 1000 * static_cast<int>(1 + world_.below(500));
-  if (right_at_ != MonoDuration::max() || !clock_.trusted()) return;
+  if (world_.wrong || !clock_.trusted()) return;
   const auto small = static_cast<std::int64_t>(1 + world_.below(world_.chance(0.5) ? 2000 : 5 * kMinute));
   const auto large = static_cast<std::int64_t>(5 * kMinute + 1 + world_.below(world_.chance(0.5) ? 3'600'000 : 86'400'000));
   switch (world_.below(5)) {
@@ -212,8 +212,9 @@ void Life::step_clock() {
       break;
     default:
       world_.fault("clock: lost while running");
+      world_.wrong = true;
       move_clock(-kEpoch - std::chrono::duration_cast<milliseconds>(world_.clock.passed).count());
-      right_at_ = world_.clock.passed + world_.interval * static_cast<int>(1 + world_.below(200));
+      world_.right_at = world_.clock.passed + world_.interval * static_cast<int>(1 + world_.below(200));
       return;
   }
   move_clock(world_.right);
@@ -235,13 +236,23 @@ bool Life::is_away(Meter& meter) {
   return true;
 }
 
-void Life::meters_turn(Meter& meter) {
+void Life::tick(Meter& meter) {
   const Instant now = clock_.now();
-  if (const auto tick = meter.pipeline->next_tick(); tick && *tick <= now.mono) {
-    look_at_clock(meter);
-    end_cycle(meter, now);
-    meter.pipeline->tick(now);
+  const auto due = meter.pipeline->next_tick(now.mono);
+  if (!due) return;
+  if (gate_.next_look(now.mono)) look_at_clock(meter);
+  if (world_.aggtime > 0 && now.mono >= meter.window_end + std::chrono::seconds{world_.aggtime}) {
+    const bool open = std::any_of(meter.channels.begin(), meter.channels.end(), [](const ChannelTruth* channel) {
+      return std::any_of(channel->windows.begin(), channel->windows.end(),
+                         [](const Window& window) { return window.current && window.count > 0; });
+    });
+    if (open) end_cycle(meter, now);
   }
+  meter.pipeline->tick(now);
+}
+
+void Life::meters_turn(Meter& meter) {
+  tick(meter);
   if (plan_.last || world_.clock.passed < meter.next) return;
   const bool lost = is_away(meter);
   if (!lost || world_.chance(0.5)) {
@@ -261,7 +272,6 @@ void Life::meters_turn(Meter& meter) {
 void Life::telegram(Meter& meter) {
   const Instant now = clock_.now();
   const bool trusted = clock_.trusted();
-  look_at_clock(meter);
   for (std::size_t i = 0; i < meter.telegram.size(); ++i) {
     Reading& reading = meter.telegram[i];
     reading.stamp = now.wall;
@@ -281,24 +291,26 @@ bool Life::keeps_windows() const {
   return world_.mode != AggMode::none && world_.aggtime > 0 && world_.settings.commit_interval == 0ms;
 }
 
-/// When the clock changes between right and wrong the open windows end.
 void Life::look_at_clock(Meter& meter) {
-  if (std::exchange(meter.trusted, clock_.trusted()) == meter.trusted) return;
-  for (ChannelTruth* channel : meter.channels) channel->close_window();
+  meter.looked = true;
+  meter.trusted = clock_.trusted();
 }
 
 void Life::end_cycle(Meter& meter, const Instant& now) {
+  look_at_clock(meter);
   if (world_.mode == AggMode::none) return;
-  if (world_.aggtime > 0) {
-    if (now.mono < meter.window_end) return;
+  const bool over = world_.aggtime <= 0 || now.mono >= meter.window_end;
+  if (world_.aggtime > 0 && over) {
     const auto length = std::chrono::seconds{world_.aggtime};
     meter.window_end += length * ((now.mono - meter.window_end) / length + 1);
   }
+  // What is of no time that anybody knows is held one by one, where every reading has to last.
+  if (!over && !(keeps_windows() && !meter.trusted)) return;
   for (ChannelTruth* channel : meter.channels) channel->close_window();
 }
 
 void Life::note_arrival(ChannelTruth& channel, double value, bool trusted) {
-  const Arrival arrival{value, world_.clock.now().mono, world_.forward, world_.steps_back, trusted};
+  const Arrival arrival{value, world_.clock.now().mono, world_.forward, world_.steps_back, trusted, false};
   if (world_.mode == AggMode::none) {
     channel.arrivals.push_back(arrival);
     return;
@@ -317,7 +329,7 @@ void Life::note_arrival(ChannelTruth& channel, double value, bool trusted) {
 
 /// Without aggregation everything is in the outbox at once, unless it is held.
 void Life::check_all_pushed(const Meter& meter) {
-  if (world_.mode != AggMode::none || witness_.dead || !clock_.trusted()) return;
+  if (world_.mode != AggMode::none || witness_.dead) return;
   for (const ChannelTruth* channel : meter.channels) {
     if (!channel->arrivals.empty())
       world_.violated(fmt::format("...{}: the pipeline kept {} readings to itself", channel->uuid.substr(30),
@@ -340,11 +352,11 @@ void Life::make_durable() {
 
 MonoDuration Life::next_moment(MonoTime deadline) {
   MonoDuration next = std::min(deadline.time_since_epoch(), end_);
-  next = std::min({next, toggle_at_, step_at_, right_at_, command_at_});
+  next = std::min({next, toggle_at_, step_at_, world_.right_at, command_at_});
   for (const Transfer& transfer : transfers_) next = std::min(next, transfer.ends);
   for (const Meter& meter : meters_) {
     if (!plan_.last) next = std::min(next, meter.next);
-    if (const auto tick = meter.pipeline->next_tick()) next = std::min(next, tick->time_since_epoch());
+    if (const auto tick = meter.pipeline->next_tick(world_.clock.now().mono)) next = std::min(next, tick->time_since_epoch());
   }
   if (const auto work = outbox_.next_work()) {
     const MonoDuration due = std::max(work->time_since_epoch(), world_.clock.passed);
@@ -392,7 +404,7 @@ void Life::pass_to(MonoDuration now) {
   world_.clock.passed = now;
   for (const auto& endpoint : world_.endpoints) endpoint->do_late_work(world_.clock.now().mono);
   if (now >= toggle_at_) toggle_disk();
-  if (now >= right_at_) set_clock_right();
+  if (now >= world_.right_at) set_clock_right();
   if (now >= step_at_) step_clock();
   if (io_at_ && now >= *io_at_) do_io();
   if (now >= command_at_ && !crashed()) do_command();
@@ -428,13 +440,22 @@ void Life::do_io() {
 
 /// What the outbox says is on disk has to survive.
 void Life::note_durable() {
-  for (const auto& [queue, channel] : witness_.channels()) {
+  for (const auto& [queue, channel, kind] : witness_.channels()) {
     const QueueProgress progress = outbox_.progress(queue);
+    if (kind == WitnessOutbox::Kind::held) {
+      for (auto held = channel->held.rbegin(); held != channel->held.rend() && held->here && !held->durable; ++held)
+        held->durable = held->sequence <= progress.stored_to;
+      continue;
+    }
     for (auto item = channel->items.rbegin(); item != channel->items.rend() && !item->durable; ++item) {
       if (item->copy) continue;
       if (item->sequence == 0) break;  // of an earlier life
       if (item->sequence <= progress.stored_to) item->durable = true;
     }
+    std::erase_if(channel->moved, [&](const HeldReading& held) {
+      const Item& item = channel->items[held.moved_to - 1];
+      return item.sequence != 0 && item.sequence <= progress.stored_to;
+    });
   }
 }
 
@@ -447,11 +468,13 @@ void Life::check_bounds() {
       ++channel->old_items;
     }
     young += channel->items.size() - channel->old_items;
+    for (auto held = channel->held.rbegin(); held != channel->held.rend(); ++held, ++young)
+      if (held->pushed + world_.settings.commit_interval + kLatency < now) break;
   }
   const OutboxStatus status = outbox_.status();
   if (!status.durable) world_.disk_bad = now;
   const bool settled = now > world_.disk_bad + kDiskPause || world_.disk_bad == MonoTime{};
-  const std::uint64_t pages = plan_.channels.size() * (2 * world_.settings.page_readings + 1024);
+  const std::uint64_t pages = 2 * plan_.channels.size() * (2 * world_.settings.page_readings + 1024);
   if (settled && status.ram_readings > young + pages)
     world_.violated(fmt::format("{} readings in memory, of which {} are young", status.ram_readings, young));
   if (status.ram_readings > world_.settings.max_ram_readings + pages)
@@ -506,6 +529,7 @@ void Life::requeue_rejected() {
   for (const RejectedReading& reading : *rejected) ids.push_back(reading.id);
   world_.fault("command: requeue");
   std::ignore = outbox_.requeue(ids);
+  if (!crashed()) note_durable();
 }
 
 // --- the end ---------------------------------------------------------------------------------------------------------
@@ -523,9 +547,9 @@ bool Life::over() {
 bool Life::drained() const {
   if (!transfers_.empty()) return false;
   for (const Meter& meter : meters_) {
-    if (meter.pipeline->next_tick()) return false;
+    if (meter.pipeline->next_tick(world_.clock.now().mono)) return false;
   }
-  for (const auto& [queue, channel] : witness_.channels()) {
+  for (const auto& [queue, channel, kind] : witness_.channels()) {
     if (outbox_.stats(queue).waiting > 0) return false;
   }
   return true;
@@ -538,12 +562,7 @@ void Life::run() {
   trace("ends");
   end();
   if (!world_.violation.empty()) return;
-  // The next life finds the clock no earlier than this one left it.
-  forget_what_was_held();
-  if (clock_.trusted()) {
-    const auto passed = std::chrono::duration_cast<milliseconds>(world_.clock.passed).count();
-    world_.right = std::max(world_.right, clock_.now().wall.time_since_epoch().count() - kEpoch - passed);
-  }
+  leave_clock();
 }
 
 void Life::end() {
@@ -553,7 +572,14 @@ void Life::end() {
     return after_crash();
   }
   if (!crashed()) {
-    for (Meter& meter : meters_) meter.pipeline->leave_windows();
+    stopping_ = true;
+    for (Meter& meter : meters_) {
+      // What is of no time that a later process could know is held.
+      if (meter.looked && !meter.trusted) {
+        for (ChannelTruth* channel : meter.channels) channel->close_window();
+      }
+      meter.pipeline->leave_windows();
+    }
     uploader_.halt();
     if (outbox_.close(MonoTime::max()) && !crashed()) return after_stop();
   }
@@ -566,55 +592,90 @@ void Life::end() {
 void Life::after_crash() {
   ++world_.counts["crashes"];
   witness_.dead = true;
-  const MonoTime now = world_.clock.now().mono;
   world_.dropped += outbox_.status().dropped;
-  const bool disk_fine = started_ && (world_.disk_bad == MonoTime{} || now > world_.disk_bad + kDiskPause);
-  for (const auto& [queue, channel] : witness_.channels()) {
+  for (const auto& [queue, channel, kind] : witness_.channels()) {
     channel->dropped += outbox_.stats(queue).dropped;
     if (world_.small) world_.maybe_dropped += 4096;
-    for (auto item = channel->items.rbegin(); item != channel->items.rend(); ++item) {
-      if (item->copy) continue;
-      if (item->sequence == 0) break;
-      const bool old = item->pushed + world_.settings.commit_interval + kLatency + 1ms < now;
-      if (old && disk_fine && world_.settings.commit_interval > 0ms) item->durable = true;
-      if (!item->durable && !item->accepted) item->lost = true;
-      if (!item->durable && item->rejected) item->lost = true;
-      item->sequence = 0;
-    }
+    if (kind == WitnessOutbox::Kind::held) continue;
+    take_young_items(*channel);
+    take_young_held(*channel);
+    channel->arrivals.clear();
+    channel->closed.clear();
     // With interval 0 the window is there as it was at some moment since the last barrier; else it is gone, or the one
     // from before is still there.
     if (!keeps_windows()) {
-      channel->windows = channel->left;
+      // A stop that was cut off may have written it.
+      if (!stopping_) channel->windows.clear();
+      channel->windows.insert(channel->windows.end(), channel->left.begin(), channel->left.end());
       channel->windows.emplace_back().items = channel->items.size();
     }
     for (Window& window : channel->windows) window.current = true;
     channel->crashed_life = channel->life;
+    channel->held_then = !channel->held.empty();
   }
+}
+
+/// With interval 0 the barrier decides; else what is old enough must be on disk, if that worked.
+bool Life::must_be_durable(MonoTime pushed) const {
+  const MonoTime now = world_.clock.now().mono;
+  const bool disk_fine = started_ && (world_.disk_bad == MonoTime{} || now > world_.disk_bad + kDiskPause);
+  return world_.settings.commit_interval > 0ms && disk_fine && pushed + world_.settings.commit_interval + kLatency + 1ms < now;
+}
+
+void Life::take_young_items(ChannelTruth& channel) {
+  // What follows a reading that is gone may be older than that.
+  const bool last_stays = !channel.items.empty() && (channel.items.back().durable || channel.items.back().accepted);
+  channel.has_last = channel.has_last && last_stays;
+  for (auto item = channel.items.rbegin(); item != channel.items.rend(); ++item) {
+    if (item->copy) continue;
+    if (item->sequence == 0) break;
+    item->durable = item->durable || must_be_durable(item->pushed);
+    if (!item->durable && !item->accepted) item->lost = true;
+    if (!item->durable && item->rejected) item->lost = true;
+    item->sequence = 0;
+  }
+}
+
+void Life::take_young_held(ChannelTruth& channel) {
+  for (HeldReading& held : channel.held) {
+    held.durable = held.durable || must_be_durable(held.pushed);
+    if (!held.durable) held.perhaps = true;
+  }
+  // They are what they have become, or they are held again.
+  for (auto held = channel.moved.rbegin(); held != channel.moved.rend(); ++held) {
+    held->perhaps = true;
+    channel.held.push_front(*held);
+  }
+  channel.moved.clear();
 }
 
 /// A stop takes nothing.
 void Life::after_stop() {
   ++world_.counts["stops"];
   world_.dropped += outbox_.status().dropped;
-  for (const auto& [queue, channel] : witness_.channels()) {
+  for (const auto& [queue, channel, kind] : witness_.channels()) {
     channel->dropped += outbox_.stats(queue).dropped;
+    if (kind == WitnessOutbox::Kind::held) continue;
     for (auto item = channel->items.rbegin(); item != channel->items.rend(); ++item) {
       if (item->copy) continue;
       if (item->sequence == 0) break;
       item->durable = true;
       item->sequence = 0;
     }
+    for (HeldReading& held : channel->held) held.durable = true;
+    channel->moved.clear();
     std::erase_if(channel->windows, [](const Window& window) { return !window.current; });
   }
 }
 
-/// Readings that waited for the right time do not outlive the process.
-void Life::forget_what_was_held() {
-  for (const auto& [queue, channel] : witness_.channels()) {
-    world_.counts["held at the end of a life"] += channel->arrivals.size() + channel->closed.size();
-    channel->arrivals.clear();
-    channel->closed.clear();
+/// The next life finds the clock no earlier than this one left it.
+void Life::leave_clock() {
+  for (ChannelTruth* channel : plan_.channels) {
+    for (HeldReading& held : channel->held) held.here = false;
   }
+  if (world_.wrong || !clock_.trusted()) return;
+  const auto passed = std::chrono::duration_cast<milliseconds>(world_.clock.passed).count();
+  world_.right = std::max(world_.right, clock_.now().wall.time_since_epoch().count() - kEpoch - passed);
 }
 
 }  // namespace vz::sim

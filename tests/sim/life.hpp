@@ -9,6 +9,7 @@
 
 #include "core/stamp_clock.hpp"
 #include "runtime/pipeline.hpp"
+#include "runtime/stamp_gate.hpp"
 #include "runtime/uploader.hpp"
 #include "sim/witness.hpp"
 #include "sim/world.hpp"
@@ -50,7 +51,8 @@ class Life final : public HttpClient {
     MonoDuration next{};
     bool away = false;
     MonoTime window_end{};
-    bool trusted = true;
+    bool looked = false;   ///< the pipeline has seen the clock
+    bool trusted = false;  ///< and this is what it saw
   };
 
   void begin();
@@ -69,10 +71,11 @@ class Life final : public HttpClient {
   void make_durable();
   void check_all_pushed(const Meter& meter);
   void look_at_clock(Meter& meter);
+  void tick(Meter& meter);
   void end_cycle(Meter& meter, const Instant& now);
   [[nodiscard]] bool keeps_windows() const;
 
-  void boot_clock();
+  void go_on_with_clock();
   void step_clock();
   void move_clock(std::int64_t offset);
   void set_clock_right();
@@ -91,26 +94,29 @@ class Life final : public HttpClient {
   void end();
   void after_crash();
   void after_stop();
-  void forget_what_was_held();
+  [[nodiscard]] bool must_be_durable(MonoTime pushed) const;
+  void take_young_items(ChannelTruth& channel);
+  void take_young_held(ChannelTruth& channel);
+  void leave_clock();
 
   World& world_;
   const Plan plan_;
-  const MonoDuration begin_;
   const MonoDuration end_;
   StampClock clock_;
   DurableOutbox outbox_;
   WitnessOutbox witness_;
+  StampGate gate_;
   Uploader uploader_;
   std::deque<Meter> meters_;
   std::vector<Transfer> transfers_;
   std::optional<MonoDuration> io_at_;
   MonoDuration toggle_at_ = MonoDuration::max();
   MonoDuration step_at_ = MonoDuration::max();
-  MonoDuration right_at_ = MonoDuration::max();  ///< when the clock is set
   MonoDuration command_at_ = MonoDuration::max();
   bool woken_ = false;
   bool over_ = false;
   bool started_ = false;
+  bool stopping_ = false;
 };
 
 }  // namespace vz::sim

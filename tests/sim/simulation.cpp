@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "runtime/stamp_gate.hpp"
 #include "sim/life.hpp"
 #include "sim/world.hpp"
 
@@ -107,6 +108,42 @@ std::vector<ChannelTruth*> configuration(World& world, bool last) {
   return out;
 }
 
+/// The machine starts again. One without a clock of its own begins in 1970, or at some time that it remembers; what was
+/// held before is of no known time for ever.
+void reboot(World& world) {
+  world.fault("machine started");
+  ++world.boot;
+  world.booted = world.clock.passed;
+  for (const auto& channel : world.channels) {
+    for (const HeldReading& held : channel->held) {
+      if (held.moved_to != 0) channel->items[held.moved_to - 1].lost = true;
+      else if (!held.perhaps) ++channel->apart;
+    }
+    channel->held.clear();
+  }
+  world.wrong = world.unsynchronised = false;
+  world.right_at = MonoDuration::max();
+  if (!world.clock_faults || !world.chance(0.5)) return;
+  world.wrong = world.unsynchronised = true;
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(world.clock.passed).count();
+  if (world.chance(0.5)) {
+    world.fault("clock: boot in 1970");
+    world.set_offset(-kEpoch - passed + static_cast<std::int64_t>(world.below(100'000)));
+    if (world.chance(0.9)) world.right_at = world.clock.passed + world.interval * static_cast<int>(1 + world.below(2000));
+  } else {
+    world.fault("clock: boot with an old time, not synchronised");
+    world.set_offset(world.right - static_cast<std::int64_t>(600'000 + world.below(36'000'000)));
+    world.right_at = world.clock.passed + std::chrono::milliseconds{1 + world.below(299'000)};
+  }
+}
+
+/// Between two lives.
+void pass_some_time(World& world, bool power) {
+  world.clock.passed += std::chrono::seconds{1 + world.below(30)};
+  if (power || world.chance(0.2)) reboot(world);
+  if (!world.wrong) world.set_offset(world.right);
+}
+
 void live(World& world) {
   constexpr Ending kEndings[] = {Ending::stop, Ending::kill, Ending::power, Ending::crash_in_write, Ending::crash_in_write};
   const Ending ending = kEndings[world.below(std::size(kEndings))];
@@ -129,12 +166,13 @@ void live(World& world) {
   const CrashDisk::Loss losses[] = {CrashDisk::Loss::power, CrashDisk::Loss::power, CrashDisk::Loss::all};
   const bool power = ending == Ending::power || ending == Ending::crash_in_write || world.disk.crashed();
   world.disk.full = world.disk.failing = world.disk.sync_fails = false;
-  world.disk.reboot(power && ending != Ending::kill ? losses[world.below(3)] : CrashDisk::Loss::nothing);
+  const bool dark = power && ending != Ending::kill && world.chance(0.8);
+  world.disk.reboot(dark ? losses[world.below(3)] : CrashDisk::Loss::nothing);
   if (world.options.trace) {
     for (const std::string& name : world.disk.names())
       fmt::print(stderr, "--- left on disk: {} {} bytes\n", name, world.disk.content(name)->size());
   }
-  world.clock.passed += std::chrono::seconds{1 + world.below(30)};
+  pass_some_time(world, dark);
 }
 
 /// Everything works, nothing new comes: what waits has to be delivered.
@@ -157,13 +195,27 @@ std::set<std::pair<std::string, std::int64_t>> rejected_readings(World& world) {
     world.violated("the file cannot be opened at the end: " + store.error().text());
     return out;
   }
+  std::uint64_t apart = 0;
   for (const StoredQueue& queue : (*store)->queues()) {
-    if (queue.waiting() > 0) world.violated("readings wait at the end");
+    if (queue.waiting() == 0) continue;
+    if (StampGate::held_endpoint(queue.name)) apart += queue.waiting();
+    else world.violated("readings wait at the end");
   }
+  std::uint64_t wanted = 0;
+  for (const auto& channel : world.channels) wanted += channel->apart;
+  world.counts["set apart, of no known time"] += apart;
+  if (apart < wanted && !world.small && world.disk_bad == MonoTime{})
+    world.violated(fmt::format("{} readings of no known time are kept, of {}", apart, wanted));
   std::vector<RejectedReading> rejected;
   if (!(*store)->rejected(0, 1'000'000, rejected)) world.violated("rejected readings cannot be read");
   for (const RejectedReading& reading : rejected) out.emplace(reading.queue.channel, reading.stamp.time_since_epoch().count());
   return out;
+}
+
+/// At its endpoint, or at the one that it was moved to.
+bool is_stored(const ChannelTruth& channel, const Item& item) {
+  if (item.stored) return true;
+  return item.twin != 0 && is_stored(*channel.heir, channel.heir->items[item.twin - 1]);
 }
 
 void final_check(World& world) {
@@ -175,8 +227,8 @@ void final_check(World& world) {
     std::size_t example = 0;
     for (std::size_t i = 0; i < channel->items.size(); ++i) {
       const Item& item = channel->items[i];
-      if (item.copy || item.collided) continue;
-      if (item.stored || (item.twin != 0 && channel->heir->items[item.twin - 1].stored)) {
+      if (item.copy || item.collided || item.undone) continue;
+      if (is_stored(*channel, item)) {
         ++delivered;
         continue;
       }
@@ -212,6 +264,7 @@ Result simulate(const Options& options) {
   sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, static_cast<int>(options.seed | 1U), nullptr);
   World world(options);
   set_up(world);
+  reboot(world);
   const std::uint64_t lives = 1 + world.below(6);
   for (std::uint64_t i = 0; i < lives && world.violation.empty(); ++i) live(world);
   if (world.violation.empty()) last_life(world);

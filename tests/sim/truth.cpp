@@ -26,7 +26,7 @@ void ChannelTruth::close_window() {
   if (ending.empty()) return;
   for (Window& window : windows) window.current = false;
   Window next;
-  next.items = items.size() + closed.size() + 1;
+  next.items = items.size() + held.size() + closed.size() + 1;
   windows.push_back(next);
   closed.push_back(std::move(ending));
 }

@@ -25,6 +25,7 @@ struct Item {
   bool durable = false;        ///< has to survive whatever comes
   bool lost = false;           ///< the crash may have taken it
   bool forbidden = false;      ///< the window it came from was resumed as it was before: it may not come as well
+  bool undone = false;         ///< the crash has put it back to those that wait for the right time
   bool copy = false;           ///< moved here from another queue
   bool collided = false;       ///< another reading got the same millisecond, after a large step back of the clock
 };
@@ -36,6 +37,7 @@ struct Arrival {
   std::int64_t forward = 0;  ///< all steps forward of the clock until then
   std::uint64_t steps_back = 0;
   bool trusted = true;       ///< the clock was
+  bool mixed = false;        ///< the stamp is of a window in which the clock went back
 };
 
 /// An aggregation window as it has to be.
@@ -50,6 +52,17 @@ struct Window {
   bool current = true;     ///< false: as it was a while ago, which is what a crash may bring back
   std::size_t items = 0;   ///< of the channel, when it was opened or looked like this
   void add(const Arrival& arrival);
+};
+
+/// A reading that waits for the right time.
+struct HeldReading {
+  Arrival arrival;
+  MonoTime pushed{};
+  std::uint64_t sequence = 0;
+  bool here = true;            ///< pushed in this life
+  bool durable = false;
+  bool perhaps = false;        ///< a crash may have taken it, or may have brought it back
+  std::size_t moved_to = 0;    ///< the item it became, from 1 on
 };
 
 /// A channel at its endpoint, over all lives.
@@ -67,11 +80,15 @@ struct ChannelTruth {
   bool seen = false;                   ///< was in a configuration
 
   std::deque<Arrival> arrivals;        ///< without aggregation
+  std::deque<HeldReading> held;        ///< of this boot
+  std::vector<HeldReading> moved;      ///< the same, but not known to be durable as items
+  std::uint64_t apart = 0;             ///< of other boots: nobody can know their time
   std::vector<Window> windows;         ///< what the open window may be: one, but after a crash; and has been
   std::vector<Window> left;            ///< the same, as the file had it at the beginning of this life
   std::deque<std::vector<Window>> closed;  ///< not pushed yet
   std::size_t life = 0;                ///< items at the beginning of this life
   std::size_t crashed_life = 0;        ///< and of the one before, if it crashed
+  bool held_then = false;              ///< something was held at that crash: what a window was then is not told from items
 
   // Of the latest push.
   bool has_last = false;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -88,11 +89,20 @@ struct World {
   AggMode mode = AggMode::none;
   int aggtime = -1;
 
-  // The wall clock.
+  // The machine since it was started, and its wall clock.
+  int boot = 0;
+  MonoDuration booted{};
+  bool wrong = false;              ///< the wall clock is
   std::int64_t right = 0;          ///< the offset when nothing is wrong
+  MonoDuration right_at = MonoDuration::max();  ///< when it will be set
   std::int64_t forward = 0;        ///< all steps forward, ms
   std::uint64_t steps_back = 0;    ///< those that are followed: stamps may go back
   bool unsynchronised = false;     ///< the kernel says so
+
+  void set_offset(std::int64_t offset) {
+    forward += std::max<std::int64_t>(0, offset - clock.offset);
+    clock.offset = offset;
+  }
 };
 
 }  // namespace vz::sim
