@@ -49,13 +49,18 @@ void tell_what_is_new(const Settings& settings, DaemonLog& log) {
   }
 }
 
-/// What this build accepts in a configuration but does not do (yet).
-void tell_what_is_missing(const Settings& settings, const Arguments& arguments, DaemonLog& log) {
-  if (settings.local.enabled || arguments.httpd)
-    log.write(Level::alert, "http", "this build has no local HTTP server; local.enabled and -l are ignored");
-  if (!settings.push_urls.empty()) log.write(Level::alert, "push", "this build does not push; the section push is ignored");
-  if (settings.mqtt.has("enabled") && settings.mqtt.boolean("enabled"))
-    log.write(Level::alert, "mqtt", "this build has no MQTT client; the section mqtt is ignored");
+/// What the command line says goes before the file.
+void apply(const Arguments& arguments, Settings& settings, DaemonLog& log) {
+  constexpr int kHighestPort = 65535;
+  if (arguments.httpd) settings.local.enabled = true;
+  if (!arguments.httpd_port) return;
+  if (*arguments.httpd_port >= 0 && *arguments.httpd_port <= kHighestPort) {
+    settings.local.port = *arguments.httpd_port;
+  } else if (settings.local.enabled) {
+    settings.local.enabled = false;
+    log.print(Level::alert, "http", "--httpd-port {}: there is no such port, only 1 to {}; the local interface stays off",
+              *arguments.httpd_port, kHighestPort);
+  }
 }
 
 bool any_enabled(const Settings& settings) {
@@ -78,11 +83,11 @@ int run(int argc, char** argv) {
   log.print(Level::alert, "main", "vzlogger v{} based on {} from {} started.", build.version, build.git_describe,
             build.commit_date);
 
-  const auto settings = load_settings(arguments, log);
+  auto settings = load_settings(arguments, log);
   if (!settings) return EX_CONFIG;
+  apply(arguments, *settings, log);
   log.set_verbosity(arguments.verbosity.value_or(settings->verbosity.value_or(0)));
   tell_what_is_new(*settings, log);
-  tell_what_is_missing(*settings, arguments, log);
   log.print(Level::alert, "main", "log level is {}", log.verbosity());
   if (arguments.register_device) {
     CurlHttpClient http;

@@ -4,18 +4,11 @@
 #include <ostream>
 
 #include "platform/curl_http_client.hpp"
+#include "platform/http_call.hpp"
 #include "vz/sink.hpp"
 
 namespace vz::cli {
 namespace {
-
-HttpReply send(HttpClient& http, HttpRequest request) {
-  constexpr std::uint64_t kId = 1;
-  std::vector<HttpDone> done;
-  http.start(kId, 0, std::move(request));
-  while (done.empty()) http.wait(MonoTime::max(), done);
-  return std::move(done.front().reply);
-}
 
 void register_channel(const ChannelSettings& channel, HttpClient& http, Log& log) {
   const std::string section = fmt::format("chn{}", channel.number);
@@ -30,7 +23,7 @@ void register_channel(const ChannelSettings& channel, HttpClient& http, Log& log
   }
   for (HttpRequest& request : *requests) {
     const std::string where = redacted(request.url);
-    const HttpReply reply = send(http, std::move(request));
+    const HttpReply reply = call(http, std::move(request));
     const Judgement judgement = sink->classify(reply, {});
     if (judgement.verdict == Verdict::accepted)
       log.print(Level::info, section, "registered at {}", where);

@@ -106,9 +106,10 @@ bool PathWatch::heard() {
       std::memcpy(&event, at, sizeof event);
       const char* const name = at + sizeof event;
       at = name + event.len;
-      const auto on_the_way = [&](const Name& known) {
-        if (known.folder != event.wd) return false;
-        return (event.mask & kFolder) != 0 || (event.len > 0 && !known.name.empty() && known.name == name);
+      // by value: clang does not capture a struct that ends in a flexible array
+      const auto on_the_way = [&, folder = event.wd, mask = event.mask, length = event.len](const Name& known) {
+        if (known.folder != folder) return false;
+        return (mask & kFolder) != 0 || (length > 0 && !known.name.empty() && known.name == name);
       };
       if ((event.mask & IN_Q_OVERFLOW) != 0 || std::any_of(names_.begin(), names_.end(), on_the_way)) news = true;
     }

@@ -205,8 +205,10 @@ void MeterPipeline::close_windows() {
 }
 
 void MeterPipeline::send(Channel& channel, Point point) {
-  if (trusted_)
-    for (auto* tap : taps_) tap->aggregated(*channel.settings, point.value, point.stamp);
+  for (auto* tap : taps_) {
+    if (trusted_) tap->aggregated(*channel.settings, point.value, point.stamp);
+    else tap->unstamped(*channel.settings, point.value, point.stamp, now_);
+  }
   if (!channel.queue || !channel.duplicates.pass(point)) return;
   gate_->push(*channel.queue, point, now_, trusted_ ? StampGate::Stamp::right : StampGate::Stamp::wrong);
 }

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import re
+import selectors
 import signal
 import socket
 import statistics
@@ -473,11 +474,15 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def resident(pid):
+def resident_bytes(pid):
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
-            return f"{int(line.split()[1]) / 1024:.1f} MB"
-    return "?"
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def resident(pid):
+    return f"{resident_bytes(pid) / 1024 / 1024:.1f} MB"
 
 
 # ---- what a healthy daemon writes ----
@@ -573,8 +578,103 @@ def stop(options):
     return out.returncode == 0
 
 
+# ---- the local interface ----
+
+class CometClients(threading.Thread):
+    """Clients that wait for the next reading, and wait again once they have it; one thread for all of them."""
+
+    def __init__(self, port, target, count):
+        super().__init__(daemon=True)
+        self.address, self.count, self.replies, self.bad, self.over = ("127.0.0.1", port), count, 0, 0, False
+        self.request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        self.selector = selectors.DefaultSelector()
+        for _ in range(count):
+            self.ask()
+
+    def ask(self):
+        client = socket.create_connection(self.address, 20)
+        client.sendall(self.request)
+        client.setblocking(False)
+        self.selector.register(client, selectors.EVENT_READ, bytearray())
+
+    def run(self):
+        while not self.over:
+            for key, _ in self.selector.select(0.2):
+                data = key.fileobj.recv(65536)
+                key.data.extend(data)
+                if data:
+                    continue
+                self.selector.unregister(key.fileobj)
+                key.fileobj.close()
+                self.replies += 1
+                self.bad += not key.data.startswith(b"HTTP/1.1 200 ")
+                self.ask()
+        for key in list(self.selector.get_map().values()):
+            key.fileobj.close()
+
+
+def ask_at_pace(port, target, rate, seconds, times, bad):
+    """One thread's part of the requests, each on a connection of its own."""
+    request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    began = time.monotonic()
+    for i in range(int(rate * seconds)):
+        wait = began + i / rate - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        start = time.monotonic()
+        with socket.create_connection(("127.0.0.1", port), 20) as client:
+            client.sendall(request)
+            reply = bytearray()
+            while data := client.recv(65536):
+                reply.extend(data)
+        times.append(time.monotonic() - start)
+        if not reply.startswith(b"HTTP/1.1 200 "):
+            bad.append(bytes(reply[:100]))
+
+
+def local(options):
+    rate, threads, waiting = 2000, 4, 500
+    say(f"local: {waiting} clients that wait with mode=comet and {rate} requests a second for {options.seconds:.0f} s, a reading "
+        "a second, a minute of them in each reply")
+    with Bench(options.bin) as bench:
+        channel = str(uuids.uuid4())
+        meter = {"enabled": True, "protocol": "random", "interval": 1,
+                 "channels": [{"uuid": channel, "identifier": "x", "api": "null"}]}
+        daemon = bench.daemon(json.dumps({"verbosity": 5, "local": {"enabled": True, "port": 0, "buffer": 60}, "meters": [meter]}))
+        port = int(daemon.wait_for(r"HTTPd on port (\d+)").group(1))
+        pid = daemon.process.pid
+        time.sleep(3)
+        before, cpu = resident_bytes(pid), cpu_seconds(pid)
+        clients = CometClients(port, f"/{channel}?mode=comet", waiting)
+        clients.start()
+        time.sleep(2)
+        with_waiting = resident_bytes(pid)
+        times, bad, began = [], [], time.monotonic()
+        askers = [threading.Thread(target=ask_at_pace, args=(port, f"/{channel}", rate / threads, options.seconds, times, bad))
+                  for _ in range(threads)]
+        for asker in askers:
+            asker.start()
+        peak = with_waiting
+        while any(asker.is_alive() for asker in askers):
+            peak = max(peak, resident_bytes(pid))
+            time.sleep(0.1)
+        took = time.monotonic() - began
+        used = cpu_seconds(pid) - cpu
+        clients.over = True
+        clients.join()
+        ended, status = daemon.stop()
+        times.sort()
+        say(f"  resident: {before / 1e6:.1f} MB idle, {with_waiting / 1e6:.1f} MB with {waiting} waiting, {peak / 1e6:.1f} MB at most: "
+            f"{(peak - before) / 1e6:.1f} MB more   [target: 16]")
+        say(f"  {len(times) / took:.0f} requests a second, {len(bad)} not answered with 200; reply after {times[len(times) // 2] * 1e3:.2f} ms "
+            f"(median), {times[len(times) * 99 // 100] * 1e3:.1f} ms (99 %), {times[-1] * 1e3:.0f} ms (longest)")
+        say(f"  {clients.replies} replies to those who waited, {clients.bad} not 200; {used / took * 100:.0f} % of a core; "
+            f"ended in {ended:.3f} s with status {status}")
+        return not bad and not clients.bad and status == 0
+
+
 MEASUREMENTS = {"latency": latency, "instructions": instructions, "twofaults": twofaults, "switches": switches,
-                "stop": stop, "healthy": healthy, "faults": faults, "recovery": recovery, "realtime": realtime}
+                "stop": stop, "healthy": healthy, "local": local, "faults": faults, "recovery": recovery, "realtime": realtime}
 
 
 def main():
@@ -592,7 +692,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="of faults and twofaults")
     parser.add_argument("--limit", type=float, default=3000, help="seconds after which faults gives up")
     parser.add_argument("--keep-log", help="where to keep the daemon's log of faults")
-    parser.add_argument("--seconds", type=float, default=60, help="of switches")
+    parser.add_argument("--seconds", type=float, default=60, help="of switches and local")
     parser.add_argument("--healthy-minutes", type=float, default=15, help="of healthy")
     parser.add_argument("--telegrams", type=int, default=5000000, help="of twofaults")
     options = parser.parse_args()

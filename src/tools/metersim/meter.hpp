@@ -124,6 +124,7 @@ class Meter final {
   void begin_message(char byte, const Character& character, Instant now, MeterOut& out);
   void continue_message(char byte, Instant now, MeterOut& out);
   void continue_command(char byte, Instant now, MeterOut& out);
+  void hear_sml(char byte, Instant now, MeterOut& out);
   void hear_nul(const Character& character);
 
   void on_request(Instant now, MeterOut& out);

@@ -45,6 +45,7 @@ struct Typed {
   std::string format = "7e1";
   bool format_given = false;
   bool parity_bit = false;
+  bool odd = false;
   bool echo = false;
   std::vector<std::string> faults;
   double fault_rate = 0.1;
@@ -80,13 +81,13 @@ garbage (--no-strict-baud forgives). Parity cannot be seen on a pseudo-terminal.
 
 void add_meter_options(CLI::App& app, Typed& typed) {
   const char* const group = "Meter";
-  app.add_option("--meter", typed.meter, "Built-in meter")
-      ->check(CLI::IsMember({"mt372"}))
+  app.add_option("--meter", typed.meter, "Built-in meter: mt372 is asked (IEC 62056-21), ehz sends SML")
+      ->check(CLI::IsMember({"mt372", "ehz"}))
       ->capture_default_str()
       ->type_name("NAME")
       ->group(group);
   app.add_option("--telegram", typed.telegram,
-                 "A telegram file instead: raw bytes, with or without identification line, STX, ETX and BCC, or P1 CRC")
+                 "A telegram file instead: raw bytes, with or without identification line, STX, ETX and BCC, or P1 CRC; or an SML frame")
       ->excludes("--meter")
       ->type_name("FILE")
       ->group(group);
@@ -94,7 +95,8 @@ void add_meter_options(CLI::App& app, Typed& typed) {
       ->type_name("LINE")
       ->group(group);
   app.add_option("--mode", typed.mode,
-                 "A, B, C, E: on request; D, push: by itself (default: as the identification shows)")
+                 "A, B, C, E: on request (A: an SML request, for SML); D, push: by itself (default: as the identification "
+                 "shows)")
       ->check(CLI::IsMember({"A", "B", "C", "D", "E", "push"}, CLI::ignore_case))
       ->type_name("MODE")
       ->group(group);
@@ -178,6 +180,7 @@ void add_line_options(CLI::App& app, Typed& typed) {
       ->group(group);
   app.add_flag("--parity-bit", typed.parity_bit, "With 8n1: what an 8n1 port sees of a 7e1 meter, parity in bit 7")
       ->group(group);
+  app.add_flag("--odd", typed.odd, "With --parity-bit: odd parity, a 7o1 meter")->group(group);
   app.add_flag("--echo", typed.echo, "The optical head returns every character that it gets")->group(group);
 }
 
@@ -242,7 +245,7 @@ Parsed<std::string> read_file(const std::string& path) {
 }
 
 Parsed<Telegram> telegram_of(const Typed& typed) {
-  Telegram telegram = mt372();
+  Telegram telegram = typed.meter == "ehz" ? ehz() : mt372();
   if (!typed.telegram.empty()) {
     const auto raw = read_file(typed.telegram);
     if (!raw) return tl::unexpected(raw.error());
@@ -255,6 +258,7 @@ Parsed<Telegram> telegram_of(const Typed& typed) {
   }
   if (!typed.identification.empty()) telegram.identification = typed.identification;
   const std::string check = upper(typed.check);
+  if (telegram.check == Check::sml && !check.empty()) return tl::unexpected(Complaint{"--check: an SML telegram has its own"});
   if (check == "NONE") telegram.check = Check::none;
   if (check == "BCC") telegram.check = Check::bcc;
   if (check == "CRC16") telegram.check = Check::crc16;
@@ -271,24 +275,26 @@ Mode mode_from(const Typed& typed, const Telegram& telegram) {
   if (mode == "C") return Mode::c;
   if (mode == "D") return Mode::d;
   if (mode == "E") return Mode::e;
-  if (mode == "PUSH" || telegram.check == Check::crc16) return Mode::push;
+  if (mode == "PUSH" || telegram.check == Check::crc16 || telegram.check == Check::sml) return Mode::push;
   return mode_of(telegram.identification);
 }
 
 unsigned initial_baud(const Typed& typed, Mode mode, Check check) {
   if (typed.baud) return *typed.baud;
+  if (check == Check::sml) return 9600;
   if (mode == Mode::d) return 2400;
   if (mode == Mode::push) return check == Check::crc16 ? 115200 : 9600;
   return 300;
 }
 
 Parsed<ByteForm> form_of(const Typed& typed, const Telegram& telegram) {
-  const bool p1 = telegram.check == Check::crc16 && !typed.format_given;
+  const bool p1 = (telegram.check == Check::crc16 || telegram.check == Check::sml) && !typed.format_given;
   const bool eight = p1 || upper(typed.format) == "8N1";
   if (typed.parity_bit) {
     if (!eight) return tl::unexpected(Complaint{"--parity-bit: it only shows on an 8n1 port: add --format 8n1"});
-    return ByteForm::parity;
+    return typed.odd ? ByteForm::odd : ByteForm::parity;
   }
+  if (typed.odd) return tl::unexpected(Complaint{"--odd: it goes with --parity-bit"});
   if (eight) return ByteForm::eight;
   const auto high = [](char c) { return static_cast<unsigned char>(c) > 0x7F; };
   if (std::any_of(telegram.block.begin(), telegram.block.end(), high)) {
@@ -328,7 +334,7 @@ Parsed<std::vector<Counter>> counters_of(const Typed& typed) {
   };
   if (auto taken = take(typed.counts, Counter::Per::hour, "--count"); !taken) return tl::unexpected(taken.error());
   if (auto taken = take(typed.steps, Counter::Per::readout, "--step"); !taken) return tl::unexpected(taken.error());
-  if (!typed.telegram.empty() || typed.frozen) return counters;
+  if (!typed.telegram.empty() || typed.frozen || typed.meter != "mt372") return counters;
   for (const char* const address : {"1.8.0", "1.8.1"}) {
     const auto named = [&](const Counter& counter) { return reduced(counter.address) == address; };
     if (std::none_of(counters.begin(), counters.end(), named))
@@ -371,7 +377,7 @@ Parsed<MeterSettings> meter_of(const Typed& typed) {
   auto faults = faults_of(typed);
   if (!faults) return tl::unexpected(faults.error());
 
-  const bool built_in = typed.telegram.empty();
+  const bool built_in = typed.telegram.empty() && typed.meter == "mt372";
   const bool real = typed.speed == "real";
   MeterSettings meter;
   meter.mode = mode_from(typed, *telegram);

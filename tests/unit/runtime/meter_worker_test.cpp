@@ -53,6 +53,7 @@ struct Script {
   int opened = 0;
   int refused = 0;
   MonoDuration waited{};   ///< between a failed open and the next
+  int stop_after_refusals = 0;
 };
 
 class FakeTransport final : public Transport {
@@ -121,7 +122,7 @@ class FakeFactory final : public TransportFactory {
     const bool works = script_.opens.empty() || script_.opens.front();
     if (!script_.opens.empty()) script_.opens.pop_front();
     if (!works) {
-      ++script_.refused;
+      if (++script_.refused == script_.stop_after_refusals) script_.stop->request_stop();
       int code = ENOENT;
       if (!script_.codes.empty()) {
         code = script_.codes.front();
@@ -210,6 +211,37 @@ TEST_F(MeterWorkerTest, OpensALostLineAgainAndTellsItOnce) {
   EXPECT_EQ(log_.count("No such file"), 0);
   EXPECT_EQ(log_.count("established again"), 1);
   EXPECT_TRUE(status_.last_trouble.empty());
+}
+
+TEST_F(MeterWorkerTest, TheStatusHasTheLastValueAndWhenItCame) {
+  script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::bytes, telegram(2)}, {Scene::What::stop, {}}};
+  run();
+  EXPECT_EQ(status_.state, MeterReport::State::connected);
+  ASSERT_EQ(status_.latest.size(), 1U);
+  EXPECT_EQ(status_.latest[0].value, 100.002);
+  EXPECT_EQ(status_.latest[0].at, MonoTime{seconds{100}} + milliseconds{600});
+  EXPECT_EQ(status_.last_reading, status_.latest[0].at);
+  EXPECT_FALSE(status_.trouble_since);
+}
+
+TEST_F(MeterWorkerTest, TheStatusKnowsSinceWhenALineIsAway) {
+  script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::closed, {}}};
+  script_.opens = {true, false, false, false, false};
+  script_.stop_after_refusals = 4;
+  run();
+  EXPECT_EQ(status_.state, MeterReport::State::away);
+  EXPECT_NE(status_.last_trouble.find("No such file"), std::string::npos);
+  EXPECT_EQ(status_.trouble_since, MonoTime{seconds{100}} + milliseconds{600});  // the hang-up, not the latest try
+}
+
+TEST_F(MeterWorkerTest, TroubleEndsWithAGoodTelegram) {
+  std::string bad = telegram(7);
+  bad[bad.size() - 8] = '9';
+  script_.scenes = {{Scene::What::bytes, bad}, {Scene::What::bytes, bad}, {Scene::What::stop, {}}};
+  run();
+  EXPECT_EQ(status_.state, MeterReport::State::connected);
+  EXPECT_FALSE(status_.last_trouble.empty());
+  EXPECT_EQ(status_.trouble_since, MonoTime{seconds{100}} + milliseconds{300});
 }
 
 TEST_F(MeterWorkerTest, ALineThatComesAndGoesDoesNotFillTheLog) {
