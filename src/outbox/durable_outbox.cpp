@@ -148,8 +148,13 @@ void DurableOutbox::peek(QueueId id, std::size_t max, std::vector<QueuedReading>
   {
     const std::scoped_lock lock(mutex_);
     const Queue& queue = at(id);
+    std::uint64_t last = 0;
     const auto show = [&](const Entry& entry) {
       if (max == 0 || entry.sequence <= queue.head || queue.settled.contains(entry.sequence)) return;
+      // What is shown together is settled together: nothing may come to lie between.
+      if (last != 0 && last < queue.reserved.first && queue.reserved.last < entry.sequence) max = 0;
+      if (max == 0) return;
+      last = entry.sequence;
       const bool repeat = entry.sequence <= queue.repeat_to || queue.sent.contains(entry.sequence);
       out.push_back({.sequence = entry.sequence, .stamp = entry.stamp, .value = entry.value, .repeat = repeat});
       --max;

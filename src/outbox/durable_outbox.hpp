@@ -38,6 +38,9 @@ struct OrphanQueue {
   std::optional<WallTime> oldest;
 };
 
+/// Endpoints of queues begin with it whose stamps are milliseconds since some boot, because nobody knew the time.
+inline constexpr std::string_view kUnstamped = "unstamped/";
+
 /// How far a queue is, in sequences.
 struct QueueProgress {
   std::uint64_t settled_to = 0;  ///< all up to here are accepted, rejected or dropped
@@ -142,9 +145,11 @@ class DurableOutbox final : public Outbox {
   /// The queues of the file that are not open and in which something waits.
   [[nodiscard]] std::vector<OrphanQueue> orphans() const;
   /// Moves what waits in a queue that is not open behind what another one has (open or not; it is made if there is
-  /// none), as repeats. Returns how many. An Error if `from` is open, or nothing waits there.
+  /// none), as repeats. Returns how many. An Error if `from` is open, or nothing waits there, or nobody
+  /// knows the time of what does.
   Expected<std::uint64_t> retarget(const QueueName& from, const QueueName& to);
-  /// Throws away what waits in a queue that is not open. Returns how many. Errors as of retarget().
+  /// Throws away what waits in a queue that is not open. Returns how many. An Error if it is open, or nothing waits
+  /// there.
   Expected<std::uint64_t> discard(const QueueName& name);
   /// What waits in a queue, open or not, behind sequence `after` (0: from the start): at most `max` and
   /// kMaxPiece readings, none if there are no more.
@@ -182,6 +187,7 @@ class DurableOutbox final : public Outbox {
     std::uint64_t committed = 0;  ///< on disk up to this one
     std::uint64_t stored_head = 0;  ///< the head that the file knows
     std::uint64_t next = 1;
+    SequenceRange reserved;         ///< on their way into this queue: nobody knows yet whether they will be there
     std::uint64_t at_once = 0;      ///< up to this one to be written at once, and hidden until then
     mutable bool wanted = false;  ///< peek() found less than there is
     std::optional<WallTime> stored_oldest;

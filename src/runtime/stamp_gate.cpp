@@ -13,7 +13,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::string_view kSection = "clock";
-constexpr std::string_view kHeld = "unstamped/";
 /// Moved at a time: bounds how long other meters wait for the lock, and fits into one transaction of the outbox.
 constexpr std::size_t kMostMoved = 4096;
 constexpr std::size_t kPiece = 512;
@@ -28,12 +27,12 @@ WallTime since_boot(MonoTime at) {
 }  // namespace
 
 QueueName StampGate::held_queue(std::string_view boot, const QueueName& name) {
-  return {fmt::format("{}{}/{}", kHeld, boot.empty() ? "-" : boot, name.endpoint), name.channel};
+  return {fmt::format("{}{}/{}", kUnstamped, boot.empty() ? "-" : boot, name.endpoint), name.channel};
 }
 
 std::optional<std::string> StampGate::held_endpoint(const QueueName& name) {
-  if (!name.endpoint.starts_with(kHeld)) return std::nullopt;
-  const std::size_t slash = name.endpoint.find('/', kHeld.size());
+  if (!name.endpoint.starts_with(kUnstamped)) return std::nullopt;
+  const std::size_t slash = name.endpoint.find('/', kUnstamped.size());
   return slash == std::string::npos ? std::string{} : name.endpoint.substr(slash + 1);
 }
 

@@ -124,6 +124,10 @@ void Life::resume_windows(Meter& meter) {
   meter.pipeline->resume_windows(outbox_, always ? MeterPipeline::KeepWindows::always : MeterPipeline::KeepWindows::at_stop);
   for (ChannelTruth* channel : meter.channels) {
     if (channel->windows.empty()) channel->windows.emplace_back();
+    for (Window& window : channel->windows) {
+      // Held results that another boot has set apart became no items.
+      if (channel->held.empty()) window.items = std::min(window.items, channel->items.size());
+    }
     channel->left = channel->windows;
     channel->life = channel->items.size();
     if (channel->windows.back().count > 0) ++world_.counts["windows resumed"];
@@ -165,6 +169,9 @@ void Life::go_on_with_clock() {
     const WallTime last{milliseconds{std::strtoll(found.c_str() + blank, nullptr, 10)}};
     clock_.go_on_from(last, found.substr(0, blank) == boot ? StampClock::Boot::this_one : StampClock::Boot::earlier);
   }
+  // It may go on from a time that is ahead: that of before a step back.
+  const auto ahead = std::chrono::duration_cast<milliseconds>(clock_.now().wall - world_.clock.now().wall).count();
+  world_.forward += std::max<std::int64_t>(0, ahead);
   outbox_.set_companion("clock", [this, boot] {
     return clock_.trusted() ? fmt::format("{} {}", boot, clock_.now().wall.time_since_epoch().count()) : std::string{};
   });
@@ -623,9 +630,6 @@ bool Life::must_be_durable(MonoTime pushed) const {
 }
 
 void Life::take_young_items(ChannelTruth& channel) {
-  // What follows a reading that is gone may be older than that.
-  const bool last_stays = !channel.items.empty() && (channel.items.back().durable || channel.items.back().accepted);
-  channel.has_last = channel.has_last && last_stays;
   for (auto item = channel.items.rbegin(); item != channel.items.rend(); ++item) {
     if (item->copy) continue;
     if (item->sequence == 0) break;
@@ -634,6 +638,9 @@ void Life::take_young_items(ChannelTruth& channel) {
     if (!item->durable && item->rejected) item->lost = true;
     item->sequence = 0;
   }
+  // What follows a reading that is gone may be older than that.
+  const bool last_stays = !channel.items.empty() && (channel.items.back().durable || channel.items.back().accepted);
+  channel.has_last = channel.has_last && last_stays;
 }
 
 void Life::take_young_held(ChannelTruth& channel) {
