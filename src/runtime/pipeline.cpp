@@ -151,13 +151,14 @@ void MeterPipeline::end_cycle(Instant now) {
   look_at_clock(now);
   // a window whose time nobody knows cannot be kept for another boot: its readings are held one by one
   const bool at_once = !trusted_ && keep_windows_ == KeepWindows::always && window_store_ != nullptr;
-  if (meter_.aggtime > 0 && !at_once) {
-    if (now.mono < window_end_) {
-      if (window_store_ != nullptr && keep_windows_ == KeepWindows::always) save_windows();
-      return;
-    }
+  const bool over = now.mono >= window_end_;
+  if (meter_.aggtime > 0 && over) {
     const auto length = std::chrono::seconds{meter_.aggtime};
     window_end_ += length * ((now.mono - window_end_) / length + 1);
+  }
+  if (meter_.aggtime > 0 && !over && !at_once) {
+    if (window_store_ != nullptr && keep_windows_ == KeepWindows::always) save_windows();
+    return;
   }
   if (window_store_ == nullptr || keep_windows_ == KeepWindows::at_stop) {
     close_windows();
