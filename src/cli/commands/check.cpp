@@ -142,21 +142,21 @@ class LiveCheck {
     mqtt::Settings mqtt = mqtt::settings(settings_.mqtt, {});
     if (!mqtt.enabled) return;
     const std::string name = mqtt::broker_name(mqtt.broker);
-    if (!mqtt.trouble.empty()) return add(name, false, mqtt.trouble);
+    if (!mqtt.trouble.empty()) return add("mqtt", false, mqtt.trouble);
     mqtt.broker.client_id = fmt::format("vzlogger_check_{}", ::getpid());
     mqtt.broker.will.reset();
     SilentLog log;
     MosquittoClient client(mqtt.broker, name, log);
     const MonoTime deadline = clock_.now().mono + kOpenPatience;
     Wake wake;
-    if (const auto begun = client.connect(deadline, wake); !begun) return add(name, false, begun.error().text());
+    if (const auto begun = client.connect(deadline, wake); !begun) return add("mqtt", false, begun.error().text());
     std::vector<MqttEvent> events;
     while (events.empty() && clock_.now().mono < deadline) client.wait(deadline, wake, events);
     const auto* lost = events.empty() ? nullptr : std::get_if<MqttLost>(&events.front());
-    if (events.empty()) return add(name, false, fmt::format("no answer within {} s: is the broker reachable?", kOpenPatience.count()));
-    if (lost != nullptr) return add(name, false, lost->error.text());
+    if (events.empty()) return add("mqtt", false, fmt::format("{}: no answer within {} s: is the broker reachable?", name, kOpenPatience.count()));
+    if (lost != nullptr) return add("mqtt", false, lost->error.text());
     client.disconnect(deadline);
-    add(name, true, mqtt.broker.tls ? "the broker lets us in, with TLS" : "the broker lets us in");
+    add("mqtt", true, fmt::format("{} lets us in{}", name, mqtt.broker.tls ? ", with TLS" : ""));
   }
 
   const Settings& settings_;
