@@ -157,6 +157,7 @@ void Daemon::make_mqtt() {
     return false;
   });
   taps_.push_back(mqtt_.get());
+  for (const auto& queue : mqtt_->queues()) open_queues_.push_back({queue.name, queue.id, fmt::format("chn{}", queue.channel)});
   board_.add_service([this] { return mqtt_->status().report(); });
 }
 
