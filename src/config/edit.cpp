@@ -130,7 +130,7 @@ std::string with_last(std::string_view text, std::size_t open, OneLine one_line,
   std::size_t end = at;
   while (end > open + 1 && kSpace.find(text[end - 1]) != std::string_view::npos) --end;
   const bool bracket_has_line = text.substr(end, at - end).find('\n') != std::string_view::npos;
-  out.insert(end, "\n" + inner + piece(inner) + (bracket_has_line ? "" : "\n" + outer));
+  out.replace(end, bracket_has_line ? 0 : at - end, "\n" + inner + piece(inner) + (bracket_has_line ? "" : "\n" + outer));
   if (last_end != 0 && !comma) out.insert(last_end, ",");
   return out;
 }

@@ -73,7 +73,7 @@ TEST(Edit, AWrittenElementGoesInAsItIs) {
   EXPECT_EQ(with_meter("{\n  \"meters\": [\n    { \"protocol\": \"s0\" } // the old one\n  ]\n}\n"),
             "{\n  \"meters\": [\n    { \"protocol\": \"s0\" }, // the old one\n    { \"protocol\": \"random\" /* made up */ }\n  ]\n}\n");
   EXPECT_EQ(with_meter("{ \"meters\": [ /* none [ yet */ ] }"),
-            "{ \"meters\": [ /* none [ yet */\n  { \"protocol\": \"random\" /* made up */ }\n ] }");
+            "{ \"meters\": [ /* none [ yet */\n  { \"protocol\": \"random\" /* made up */ }\n] }");
   EXPECT_EQ(with_meter("{\"meters\":[{\"a\":1},\n]}"), "{\"meters\":[{\"a\":1},\n  { \"protocol\": \"random\" /* made up */ }\n]}");
   EXPECT_EQ(with_meter("{\"meters\":[{\"a\":\"]\\\"]\", 'b': '}' } // ]\n]}"),
             "{\"meters\":[{\"a\":\"]\\\"]\", 'b': '}' }, // ]\n  { \"protocol\": \"random\" /* made up */ }\n]}");
