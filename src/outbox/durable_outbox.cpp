@@ -548,7 +548,7 @@ void DurableOutbox::collect_queues(Force force, StoreBatch& batch, bool& more) {
   for (const auto& queue : queues_) {
     const bool appended = std::any_of(batch.appends.begin(), batch.appends.end(),
                                       [&](const StoreBatch::Append& add) { return add.queue == queue->name; });
-    // Not before all is written: what was settled here may have moved to another queue.
+    // not before the last of what was pushed together with it: a reading that moves to another queue must not fall between
     const bool behind = !more && queue->behind() && (settle_due || !batch.appends.empty());
     if (appended || behind) batch.progress.push_back({queue->name, queue->head, queue->settled.ranges()});
   }

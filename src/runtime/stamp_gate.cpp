@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kSection = "clock";
+constexpr std::string_view kSection = "main";
 /// Moved at a time: bounds how long other meters wait for the lock, and fits into one transaction of the outbox.
 constexpr std::size_t kMostMoved = 4096;
 constexpr std::size_t kPiece = 512;
