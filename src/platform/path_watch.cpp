@@ -66,7 +66,7 @@ void PathWatch::follow_way() {
   while (true) {
     const std::string name = take_name(rest);
     if (name.empty()) break;
-    const std::string here = folder + "/" + name;
+    const std::string here = fmt::format("{}/{}", folder, name);
     const bool last = rest.find_first_not_of('/') == std::string::npos;
     struct stat found {};
     // a folder that is there tells of its own end: the one above it, where others come and go, can be left alone
@@ -80,8 +80,8 @@ void PathWatch::follow_way() {
     if (S_ISLNK(found.st_mode)) {
       if (++links > kMostLinks) break;
       const std::string target = read_link(here);
-      if (target.starts_with('/')) folder = "/";
-      rest = target + "/" + rest;
+      if (target.starts_with('/')) folder.assign(1, '/');
+      rest = fmt::format("{}/{}", target, rest);
       continue;
     }
     if (last) there_ = true;
