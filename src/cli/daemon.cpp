@@ -95,7 +95,7 @@ void Daemon::go_on_with_clock() {
 }
 
 void Daemon::tell_unstamped(const OrphanQueue& queue) {
-  log_.print(Level::alert, "clock",
+  log_.print(Level::alert, "main",
              "{} readings of {} are from an earlier start of this machine, at which its clock was never set. Nobody "
              "can know their time, so they are not sent; they are kept in the outbox. A clock module, or time synchronisation "
              "that works (timedatectl), prevents it.",
@@ -106,7 +106,7 @@ void Daemon::tell_unstamped(const OrphanQueue& queue) {
 void Daemon::tell_held() {
   const std::uint64_t held = gate_.held();
   if (held == 0) return;
-  log_.print(Level::alert, "clock", "{} readings still wait for the clock of this machine to be set; {}", held,
+  log_.print(Level::alert, "main", "{} readings still wait for the clock of this machine to be set; {}", held,
              outbox_.status().durable ? "they are kept, and get their time at the next start if that is before a reboot"
                                       : "they are lost, because the outbox cannot be written");
 }
@@ -158,6 +158,7 @@ void Daemon::make_mqtt() {
     return false;
   });
   taps_.push_back(mqtt_.get());
+  for (const auto& queue : mqtt_->queues()) open_queues_.push_back({queue.name, queue.id, fmt::format("chn{}", queue.channel)});
   board_.add_service([this] { return mqtt_->status().report(); });
 }
 

@@ -23,6 +23,7 @@ void SessionRunner::fresh() {
 SessionRunner::Result SessionRunner::next(MonoTime not_before, MonoTime deadline) {
   Result result;
   now_ = clock_.now();
+  good_ = false;
   bool over = false;
   if (!opened_) {
     opened_ = true;
@@ -113,9 +114,13 @@ bool SessionRunner::act(Result& result) {
     if (session_.pulls()) begun_ = false;
   }
   if (out_.telegrams > 0 || !out_.readings.empty()) {
-    result.end = End::telegram;
-    result.readings = std::move(out_.readings);
+    good_ = true;
+    result.readings.insert(result.readings.end(), out_.readings.begin(), out_.readings.end());
     result.text = std::exchange(text_, {});
+  }
+  // a program or a bus gives its readings one by one until the cycle ends
+  if (good_ && (out_.cycle_done || !session_.pulls())) {
+    result.end = End::telegram;
     return true;
   }
   if (!out_.cycle_done) return false;

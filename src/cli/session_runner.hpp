@@ -70,6 +70,7 @@ class SessionRunner final {
   MonoTime earliest_{};  ///< for the next cycle, as the session wants it
   bool opened_ = false;
   bool begun_ = false;   ///< a cycle is under way
+  bool good_ = false;    ///< this call has readings
 };
 
 }  // namespace vz::cli

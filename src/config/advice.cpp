@@ -13,9 +13,7 @@
 namespace vz::config {
 namespace {
 
-bool is_placeholder(const std::string& uuid) {
-  return !uuid.empty() && std::all_of(uuid.begin(), uuid.end(), [](char c) { return c == '0' || c == '-'; });
-}
+bool is_placeholder(const std::string& uuid) { return uuid.starts_with("00000000-0000-0000-0000-"); }
 
 class Adviser {
  public:

@@ -94,6 +94,47 @@ std::string dumped(const Value& value, const std::string& indent) {
   return out;
 }
 
+enum class OneLine { kept, broken };
+
+/// `text` with one more thing at the end of the array or object that begins at `open`; `piece` makes it for an indentation.
+/// What is written on one line stays so if `one_line` says that.
+template <typename Piece>
+std::string with_last(std::string_view text, std::size_t open, OneLine one_line, Piece piece) {
+  const char close = text[open] == '[' ? ']' : '}';
+  std::size_t last_end = 0;  // of the last element; 0: none
+  std::size_t first = 0;
+  bool comma = false;        // behind it
+  std::size_t at = after_space_and_comments(text, open + 1);
+  while (at < text.size() && text[at] != close) {
+    if (first == 0) first = at;
+    if (text[at] == ',' || text[at] == ':') {
+      comma = text[at] == ',';
+      ++at;
+    } else {
+      last_end = after_value(text, at);
+      if (last_end == at) break;  // not a value: the check of the result will say so
+      at = last_end;
+      comma = false;
+    }
+    at = after_space_and_comments(text, at);
+  }
+  std::string out(text);
+  if (one_line == OneLine::kept && last_end != 0 && text.substr(open, at - open).find('\n') == std::string_view::npos) {
+    out.insert(last_end, ", " + piece(std::string{}));
+    return out;
+  }
+  const std::string outer = indent_of_line(text, open);
+  const bool own_line = first != 0 && text.substr(open, first - open).find('\n') != std::string_view::npos;
+  const std::string inner = own_line ? indent_of_line(text, first) : outer + "  ";
+  // before the blanks in front of the bracket, behind whatever comment stands there
+  std::size_t end = at;
+  while (end > open + 1 && kSpace.find(text[end - 1]) != std::string_view::npos) --end;
+  const bool bracket_has_line = text.substr(end, at - end).find('\n') != std::string_view::npos;
+  out.insert(end, "\n" + inner + piece(inner) + (bracket_has_line ? "" : "\n" + outer));
+  if (last_end != 0 && !comma) out.insert(last_end, ",");
+  return out;
+}
+
 /// The value at a path of the form `meters[0].channels`, to be changed.
 Value* value_at(Value& root, std::string_view path) {
   Value* at = &root;
@@ -146,7 +187,11 @@ Expected<std::string> with_value(std::string_view text, std::string_view path, c
   return checked(std::move(out), wanted);
 }
 
-Expected<std::string> with_element(std::string_view text, std::string_view path, const Value& element) {
+namespace {
+
+/// Adds `element` to the array at `path`; `piece` writes it.
+template <typename Piece>
+Expected<std::string> add_element(std::string_view text, std::string_view path, const Value& element, Piece piece) {
   const auto document = readable(text);
   if (!document) return tl::unexpected(document.error());
   const Mark* mark = find(*document, path);
@@ -155,36 +200,34 @@ Expected<std::string> with_element(std::string_view text, std::string_view path,
   if (mark == nullptr || target == nullptr || !target->is_array())
     return tl::unexpected(failure(fmt::format("there is no array at {}", path)));
   target->push_back(element);
+  return checked(with_last(text, offset_of(text, mark->value), OneLine::broken, piece), wanted);
+}
 
+}  // namespace
+
+Expected<std::string> with_element(std::string_view text, std::string_view path, const Value& element) {
+  return add_element(text, path, element, [&](const std::string& indent) { return dumped(element, indent); });
+}
+
+Expected<std::string> with_written_element(std::string_view text, std::string_view path, std::string_view element) {
+  const auto written = readable(element);
+  if (!written) return tl::unexpected(written.error());
+  const std::size_t first = std::min(element.find_first_not_of(kSpace), element.size());
+  return add_element(text, path, written->value, [&](const std::string&) { return std::string{element.substr(first)}; });
+}
+
+Expected<std::string> with_member(std::string_view text, std::string_view path, const std::string& name, const Value& value) {
+  const auto document = readable(text);
+  if (!document) return tl::unexpected(document.error());
+  const Mark* mark = find(*document, path);
+  Value wanted = document->value;
+  Value* target = value_at(wanted, path);
+  if (mark == nullptr || target == nullptr || !target->is_object() || target->contains(name))
+    return tl::unexpected(failure(fmt::format("there is no object without \"{}\" at {}", name, path)));
+  (*target)[name] = value;
   const std::size_t open = offset_of(text, mark->value);
-  std::size_t last_end = 0;  // of the last element; 0: none
-  std::size_t first = 0;
-  bool comma = false;        // behind it
-  std::size_t at = after_space_and_comments(text, open + 1);
-  while (at < text.size() && text[at] != ']') {
-    if (first == 0) first = at;
-    if (text[at] == ',') {
-      comma = true;
-      ++at;
-    } else {
-      last_end = after_value(text, at);
-      if (last_end == at) break;  // not a value: the check below will say so
-      at = last_end;
-      comma = false;
-    }
-    at = after_space_and_comments(text, at);
-  }
-  std::string out(text);
-  const std::string outer = indent_of_line(text, open);
-  const bool own_line = first != 0 && text.substr(open, first - open).find('\n') != std::string_view::npos;
-  const std::string inner = own_line ? indent_of_line(text, first) : outer + "  ";
-  // before the blanks in front of the bracket, behind whatever comment stands there
-  std::size_t end = at;
-  while (end > open + 1 && kSpace.find(text[end - 1]) != std::string_view::npos) --end;
-  const bool bracket_has_line = text.substr(end, at - end).find('\n') != std::string_view::npos;
-  out.insert(end, "\n" + inner + dumped(element, inner) + (bracket_has_line ? "" : "\n" + outer));
-  if (last_end != 0 && !comma) out.insert(last_end, ",");
-  return checked(std::move(out), wanted);
+  const auto piece = [&](const std::string& indent) { return Value(name).dump() + ": " + dumped(value, indent); };
+  return checked(with_last(text, open, OneLine::kept, piece), wanted);
 }
 
 }  // namespace vz::config

@@ -16,7 +16,13 @@ namespace vz::config {
 /// `text` with the scalar at `path` replaced by `value`.
 Expected<std::string> with_value(std::string_view text, std::string_view path, const Value& value);
 
+/// `text` with a member added at the end of the object at `path`, which must not have one of that name.
+Expected<std::string> with_member(std::string_view text, std::string_view path, const std::string& name, const Value& value);
+
 /// `text` with `element` added at the end of the array at `path`, indented as its neighbours are.
 Expected<std::string> with_element(std::string_view text, std::string_view path, const Value& element);
+
+/// The same for an element that is given as text, comments and indentation included.
+Expected<std::string> with_written_element(std::string_view text, std::string_view path, std::string_view element);
 
 }  // namespace vz::config

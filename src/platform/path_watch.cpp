@@ -46,8 +46,13 @@ PathWatch::PathWatch(const std::string& path) : path_(path), fd_(::inotify_init1
 
 void PathWatch::watch(const std::string& folder, std::string_view name) {
   if (!fd_ || names_.size() >= kMostWatches) return;
-  const int watched = ::inotify_add_watch(fd_.get(), folder.c_str(), kNames | kFolder | IN_ONLYDIR);
-  if (watched >= 0) names_.push_back({watched, std::string{name}});
+  // what else comes and goes in a folder that is only passed through must not wake anybody
+  const int watched = ::inotify_add_watch(fd_.get(), folder.c_str(), kFolder | IN_ONLYDIR | (name.empty() ? 0U : kNames));
+  if (watched < 0) return;
+  names_.push_back({watched, std::string{name}});
+  const auto named = [&](const Name& known) { return known.folder == watched && !known.name.empty(); };
+  if (name.empty() && std::any_of(names_.begin(), names_.end(), named))  // a link has led here a second time
+    ::inotify_add_watch(fd_.get(), folder.c_str(), kFolder | IN_ONLYDIR | kNames);
 }
 
 /// Goes the way of the path as the kernel would. Each folder is watched before it is looked into, so that nothing that

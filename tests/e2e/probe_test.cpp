@@ -19,8 +19,8 @@ class Probe : public ::testing::TestWithParam<Meter> {};
 INSTANTIATE_TEST_SUITE_P(
     Meters, Probe,
     ::testing::Values(
-        Meter{"Mt372", {}, {{"protocol", "d0"}, {"baudrate", 300}, {"parity", "7e1"}, {"pullseq", "2F3F210D0A"}, {"ackseq", "auto"}}},
-        Meter{"Mt372EchoOddParity", {"--echo", "--format", "8n1", "--parity-bit", "--odd"},
+        Meter{"Mt372", {"--recovery", "0"}, {{"protocol", "d0"}, {"baudrate", 300}, {"parity", "7e1"}, {"pullseq", "2F3F210D0A"}, {"ackseq", "auto"}}},
+        Meter{"Mt372EchoOddParity", {"--recovery", "0", "--echo", "--format", "8n1", "--parity-bit", "--odd"},
               {{"protocol", "d0"}, {"baudrate", 300}, {"parity", "7o1"}}},
         Meter{"PushEvenParity", {"--telegram", telegram("push_mode_d"), "--mode", "push", "--period", "1", "--format", "8n1", "--parity-bit"},
               {{"protocol", "d0"}, {"baudrate", 9600}, {"parity", "7e1"}}},
@@ -28,7 +28,7 @@ INSTANTIATE_TEST_SUITE_P(
               {{"protocol", "d0"}, {"baudrate", 2400}, {"parity", "7e1"}}},
         Meter{"P1", {"--telegram", telegram("p1_gas"), "--period", "1"}, {{"protocol", "d0"}, {"baudrate", 115200}, {"parity", "8n1"}}},
         Meter{"Sml", {"--meter", "ehz", "--period", "1"}, {{"protocol", "sml"}, {"baudrate", 9600}, {"parity", "8n1"}}}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& one) { return std::string{one.param.name}; });
 
 TEST_P(Probe, FindsItAndTheSectionRuns) {
   const Folder folder;
@@ -64,6 +64,31 @@ TEST(ProbeCommand, ShowsTheHandshakeAndPutsTheMeterIntoAConfiguration) {
   EXPECT_THAT(written, HasSubstr("// mine"));
   EXPECT_THAT(written, HasSubstr("\"random\" },\n"));
   EXPECT_THAT(written, HasSubstr("\"ackseq\": \"auto\""));
+}
+
+TEST(ProbeCommand, BorrowsTheLineOfARunningDaemonAndGivesItBack) {
+  const Folder folder;
+  Sim sim(folder, "sim", {"--pty", folder / "meter", "--speed", "real", "--meter", "ehz", "--period", "0.5"});
+  test::ProcessOptions options = in_folder(folder, {});
+  options.environment.emplace_back("RUNTIME_DIRECTORY", folder.path().string());
+  const Json meter{{"enabled", true}, {"protocol", "sml"}, {"device", folder / "meter"}, {"channels", Json::array({channel(uuid(1), "")})}};
+  Process daemon({program("vzlogger"), "-f", "-v", "15", "-c", write_config(folder, config(Json::array({meter})))}, options);
+  ASSERT_TRUE(daemon.wait_for_line("Adding reading"));
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"probe", folder / "meter"}, {"read", "-c", folder / "vzlogger.conf"}}) {
+    std::vector<std::string> arguments{program("vzlogger")};
+    arguments.insert(arguments.end(), command.begin(), command.end());
+    Process borrower(arguments, options);
+    EXPECT_EQ(borrower.wait_exit(), (Exit{.status = 0, .signal = 0})) << borrower.output(Stream::err);
+    EXPECT_THAT(borrower.output(Stream::err), HasSubstr("borrowed from the running daemon, which does not read mtr0"));
+    EXPECT_THAT(borrower.output(), HasSubstr("1-0:1.8.0"));
+    EXPECT_TRUE(daemon.wait_for_line("is back", Stream::err));
+    while (daemon.wait_for_line("Adding reading", Stream::out, milliseconds{0})) {  // those of before
+    }
+    EXPECT_TRUE(daemon.wait_for_line("Adding reading"));
+  }
+  daemon.send(SIGTERM);
+  EXPECT_EQ(daemon.wait_exit(), (Exit{.status = 0, .signal = 0}));
 }
 
 TEST(ProbeCommand, SaysSoWhenNothingIsThere) {

@@ -115,6 +115,7 @@ struct Readout {
   bool damaged = false;
   std::int64_t first_ms = 0;  ///< wall clock at the first byte of the data block
   std::int64_t last_ms = 0;
+  std::int64_t connected_ms = 0;  ///< over TCP: since when the reader was connected
 };
 
 struct Stored {
@@ -168,8 +169,10 @@ class Sim {
     std::vector<Readout> result;
     std::int64_t first = 0;
     std::int64_t last = 0;
+    std::int64_t connected = 0;
     for (const Json& event : events({})) {
       const auto& name = event["event"];
+      if (name == "connected") connected = event["wall_ms"];
       if (name == "block_first_byte") first = event["wall_ms"];
       if (name == "block_last_byte") last = event["wall_ms"];
       if (name != "readout") continue;
@@ -178,6 +181,7 @@ class Sim {
       readout.damaged = event["damaged"];
       readout.first_ms = first;
       readout.last_ms = last;
+      readout.connected_ms = connected;
     }
     return result;
   }

@@ -38,14 +38,17 @@ struct Wishes {
   bool json = false;
 };
 
-/// No channel has it: it stands for one that is still to be made.
-bool is_placeholder(const std::string& uuid) {
-  return std::all_of(uuid.begin(), uuid.end(), [](char c) { return c == '0' || c == '-'; });
-}
+/// No channel has it: it stands for one that is still to be made. `vzlogger probe` numbers them in the last group.
+bool is_placeholder(const std::string& uuid) { return uuid.empty() || uuid.starts_with("00000000-0000-0000-0000-"); }
 
 std::string number(double value) { return fmt::format("{}", value); }
 
 bool sends_to_middleware(const ChannelSettings& channel) { return channel.sink->name == "volkszaehler"; }
+
+/// A channel that `vzlogger probe` wrote: it sends nothing until it gets a uuid.
+bool waits_for_uuid(const ChannelSettings& channel) {
+  return is_placeholder(channel.uuid) && (sends_to_middleware(channel) || channel.sink->name == "null");
+}
 
 std::optional<ChannelAdvice> advice_for(const MeterSettings& meter, const Identifier& identifier) {
   const double per_kwh =
@@ -204,9 +207,10 @@ std::optional<std::vector<Plan>> plan_placeholders(const Settings& settings, con
     const bool chosen = wishes.meter.empty() ? meter.enabled : wishes.meter == fmt::format("mtr{}", meter.number) || wishes.meter == fmt::format("{}", meter.number);
     if (!chosen) continue;
     for (const ChannelSettings& channel : meter.channels) {
-      if (!sends_to_middleware(channel) || !is_placeholder(channel.uuid)) continue;
+      if (!waits_for_uuid(channel)) continue;
+      const bool names_one = wishes.middleware.empty() && sends_to_middleware(channel);
       Plan plan{&meter, &channel, channel.identifier_text,
-                wishes.middleware.empty() ? channel.options.string("middleware") : wishes.middleware, {}};
+                names_one ? channel.options.string("middleware") : middleware_of(settings, wishes), {}};
       if (!complete(plan, channel.identifier, wishes, err)) return std::nullopt;
       plans.push_back(std::move(plan));
     }
@@ -232,7 +236,7 @@ std::optional<std::vector<Plan>> plan_one(const Settings& settings, const Wishes
            (other.obis() != nullptr && identifier->obis() != nullptr && other.obis()->canonical() == identifier->obis()->canonical());
   };
   for (const ChannelSettings& channel : meter->channels) {
-    if (!sends_to_middleware(channel) || !same(channel.identifier)) continue;
+    if (!same(channel.identifier) || !(sends_to_middleware(channel) || waits_for_uuid(channel))) continue;
     if (!is_placeholder(channel.uuid)) {
       err << fmt::format("mtr{} has a channel for {} already: {}\n", meter->number, wishes.identifier, sinks::web::uuid_tail(channel.uuid));
       return std::nullopt;
@@ -247,7 +251,13 @@ std::optional<std::vector<Plan>> plan_one(const Settings& settings, const Wishes
 
 /// The configuration's text with the new channel in it.
 Expected<std::string> entered(const std::string& text, const Plan& plan, const std::string& uuid, const Wishes& wishes) {
-  if (plan.channel != nullptr) return config::with_value(text, plan.channel->options.section().path + ".uuid", uuid);
+  if (plan.channel != nullptr) {
+    const std::string path = plan.channel->options.section().path;
+    auto changed = config::with_value(text, path + ".uuid", uuid);
+    if (sends_to_middleware(*plan.channel)) return changed;
+    if (changed) changed = config::with_value(*changed, path + ".api", "volkszaehler");
+    return changed ? config::with_member(*changed, path, "middleware", plan.middleware) : changed;
+  }
   config::Value channel{{"uuid", uuid}, {"identifier", plan.identifier_text}, {"api", "volkszaehler"}, {"middleware", plan.middleware}};
   if (!wishes.aggmode.empty()) channel["aggmode"] = wishes.aggmode;
   return config::with_element(text, plan.meter->options.section().path + ".channels", channel);
@@ -357,7 +367,7 @@ int run(const CommandLine& line) {
   add_common(*create_app, wishes);
   create_app->add_option("--meter", wishes.meter, "mtrN: the meter, if there are several");
   create_app->add_option("--identifier", wishes.identifier,
-                         "the register, e.g. 1.8.0; without it: all channels of the configuration whose uuid is all zeros");
+                         "the register, e.g. 1.8.0; without it: all channels of the configuration without a uuid (zeros, as vzlogger probe writes them)");
   create_app->add_option("--type", wishes.type, "type of the channel (default: what fits the register)");
   create_app->add_option("--resolution", wishes.resolution, "register units in a kWh (or m3, l) (default: what fits)")->check(CLI::PositiveNumber);
   create_app->add_option("--title", wishes.title, "title (default: from the register)");

@@ -10,15 +10,19 @@
 #include <iterator>
 #include <ostream>
 
+#include "cli/borrow.hpp"
 #include "cli/capture.hpp"
 #include "cli/command_options.hpp"
+#include "cli/help.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/meter_choice.hpp"
 #include "cli/readout.hpp"
 #include "cli/session_runner.hpp"
 #include "cli/traffic_text.hpp"
+#include "config/tables.hpp"
 #include "platform/clock.hpp"
 #include "platform/transport_factory.hpp"
+#include "platform/wait.hpp"
 
 namespace vz::cli::commands {
 namespace {
@@ -48,6 +52,7 @@ struct Typed {
   std::uint64_t count = 0;
   double timeout = 60;
   bool verbose = false;
+  std::string socket = default_socket();
 };
 
 constexpr const char* kExamples = R"(Examples:
@@ -101,6 +106,10 @@ void declare(CLI::App& app, Typed& typed) {
       ->type_name("SECONDS")
       ->group("Repetition");
   app.add_flag("-v,--verbose", typed.verbose, "Show on standard error what goes over the line (Protokoll)")->group("Output");
+  app.add_option("--socket", typed.socket, "Control socket of the daemon, which lends its line")
+      ->type_name("PATH")
+      ->capture_default_str()
+      ->group("Source");
   app.footer(kExamples);
 }
 
@@ -175,7 +184,10 @@ Expected<std::string> capture_content(const Typed& typed, const CommandLine& lin
 int read_capture(const Typed& typed, std::vector<std::byte> bytes, Printer& printer, const CommandLine& line) {
   const CaptureKind kind = prepare_capture(bytes);
   const std::string protocol = typed.protocol.empty() ? kind.protocol : typed.protocol;
-  std::vector<std::string> options{"host=capture:0"};  // nothing is opened, but a section needs a place to read from
+  // nothing is opened, but a section needs a place to read from
+  const Protocol* known = find_protocol(all_protocols(), protocol);
+  const bool by_host = known == nullptr || config::find_option(known->options, "host") != nullptr;
+  std::vector<std::string> options{by_host ? "host=capture:0" : "device=capture"};
   if (protocol == "d0" || protocol == "sml") options.push_back("parity=" + kind.parity);
   options.insert(options.end(), typed.options.begin(), typed.options.end());
   auto meter = meter_from_options(protocol, options);
@@ -225,6 +237,9 @@ int open_failed(const CommandLine& line, const Error& error) {
 }
 
 int read_meter(const Typed& typed, ChosenMeter meter, Printer& printer, const CommandLine& line) {
+  const bool repeated = typed.every > 0 || typed.count > 1;
+  const auto borrowed = borrow_line(meter.source->endpoint, typed.socket,
+                                    repeated ? local::kLongestLending : local::kLendFor, line.err);
   Interrupt interrupt;
   const SystemClock clock;
   SystemTransportFactory transports;
@@ -240,7 +255,6 @@ int read_meter(const Typed& typed, ChosenMeter meter, Printer& printer, const Co
       line.err << traffic.take();
     };
   SessionRunner runner(session, **transport, clock, interrupt.wake(), watch);
-  const bool repeated = typed.every > 0 || typed.count > 1;
   std::uint64_t readings = 0;
   bool failed = false;
   bool asked_again = false;
@@ -276,6 +290,8 @@ int read_meter(const Typed& typed, ChosenMeter meter, Printer& printer, const Co
     if (printer.broken() || !repeated || (typed.count > 0 && readings >= typed.count)) break;
     due = std::max(due + duration(typed.every), result.at.mono);
   }
+  if (borrowed && !borrowed->meters().empty() && session.pulls())  // the daemon asks as soon as it has its line again
+    platform::wait_for(-1, 0, clock.now().mono + kMeterRest, interrupt.wake());
   return failed || readings == 0 ? kNotGood : EX_OK;
 }
 
