@@ -14,6 +14,7 @@
 
 #include "cli/outbox_settings.hpp"
 #include "cli/version.hpp"
+#include "platform/give_way.hpp"
 
 namespace vz::cli {
 namespace {
@@ -277,12 +278,19 @@ int Daemon::open_meters_or_end(Signals& signals) {
 }
 
 void Daemon::start_threads() {
-  threads_.start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
-  threads_.start([this](std::stop_token stop) { writer_.run(std::move(stop)); });
-  threads_.start([this](std::stop_token stop) { control_->run(stop); });
-  if (mqtt_) threads_.start([this](std::stop_token stop) { mqtt_->run(std::move(stop)); });
-  if (push_) threads_.start([this](std::stop_token stop) { push_->run(stop); });
-  if (local_) threads_.start([this](std::stop_token stop) { local_->run(std::move(stop)); });
+  // those that work off what the meters bring never interrupt one
+  const auto start = [this](ThreadGroup::Body body) {
+    threads_.start([body = std::move(body)](std::stop_token stop) {
+      platform::give_way();
+      body(std::move(stop));
+    });
+  };
+  start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
+  start([this](std::stop_token stop) { writer_.run(std::move(stop)); });
+  start([this](std::stop_token stop) { control_->run(stop); });
+  if (mqtt_) start([this](std::stop_token stop) { mqtt_->run(std::move(stop)); });
+  if (push_) start([this](std::stop_token stop) { push_->run(stop); });
+  if (local_) start([this](std::stop_token stop) { local_->run(std::move(stop)); });
   for (auto& worker : workers_)
     threads_.start([&worker](std::stop_token stop) { worker->run(std::move(stop)); });
 }

@@ -40,7 +40,7 @@ class Program:
         self.output = Path(folder) / f"{name}.out"
         clean = {k: v for k, v in os.environ.items() if k.lower() not in
                  ("notify_socket", "watchdog_usec", "http_proxy", "https_proxy", "all_proxy", "journal_stream")}
-        clean["STATE_DIRECTORY"] = str(folder)
+        clean["RUNTIME_DIRECTORY"] = clean["STATE_DIRECTORY"] = str(folder)
         with open(self.output, "wb") as file:
             self.process = subprocess.Popen([str(a) for a in arguments], stdout=file, stderr=subprocess.STDOUT,
                                             stdin=subprocess.DEVNULL, env=clean)
