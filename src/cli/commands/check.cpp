@@ -131,6 +131,7 @@ class LiveCheck {
   void broker() {
     const Options& mqtt = settings_.mqtt;
     if (!mqtt.has("enabled") || !mqtt.boolean("enabled") || mqtt.string("host").empty()) return;
+    if (!mqtt.has("port") || mqtt.integer("port") == 0) return;  // MQTT stays off, which the list of problems says
     const TcpPeer peer{mqtt.string("host"), fmt::format("{}", mqtt.integer("port"))};
     Wake wake;
     const auto opened = transports_.open(peer, {}, clock_.now().mono + kOpenPatience, wake);
