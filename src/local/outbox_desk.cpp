@@ -18,6 +18,9 @@ std::string shown(std::string_view uuid) {
   return fmt::format("...{}", uuid.size() > kShown ? uuid.substr(uuid.size() - kShown) : std::string_view{});
 }
 
+/// What somebody calls a channel: as typed, unless it is so long that it may be a uuid.
+std::string as_named(std::string_view channel) { return channel.size() > kShown ? shown(channel) : std::string{channel}; }
+
 std::int64_t ms(WallTime time) { return time.time_since_epoch().count(); }
 
 Json counted(const Expected<std::uint64_t>& count) {
@@ -109,10 +112,10 @@ Expected<OutboxDesk::Entry> OutboxDesk::find(const QueuePattern& pattern) const 
   }
   if (fits.size() == 1) return std::move(fits.front());
   if (fits.empty())
-    return tl::unexpected(refused(fmt::format("there is no queue for channel '{}'{}", shown(end),
+    return tl::unexpected(refused(fmt::format("there is no queue for channel '{}'{}", as_named(end),
                                               pattern.endpoint.empty() ? "" : " at that endpoint"),
                                   "name it by the last six characters of its uuid, or as chn0; the list of queues has all"));
-  return tl::unexpected(refused(fmt::format("{} queues fit channel '{}'", fits.size(), shown(end)),
+  return tl::unexpected(refused(fmt::format("{} queues fit channel '{}'", fits.size(), as_named(end)),
                                 "give more of the uuid's end, or a part of the endpoint's name"));
 }
 
