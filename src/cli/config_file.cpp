@@ -30,6 +30,14 @@ std::string target_of(const std::string& path) {
   return error ? path : real.string();
 }
 
+/// Gives the file the owner and group of `old`. Without them the service might be unable to read its configuration.
+bool belongs_to(int fd, const struct stat& old) {
+  struct stat fresh {};
+  if (::fstat(fd, &fresh) != 0) return false;
+  if (fresh.st_uid == old.st_uid && fresh.st_gid == old.st_gid) return true;
+  return ::fchown(fd, old.st_uid, old.st_gid) == 0;
+}
+
 bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(fd, text.data(), text.size());
@@ -60,6 +68,12 @@ Expected<void> may_replace(const std::string& path) {
   const std::string folder = std::filesystem::path(target).parent_path().string();
   if (::access(target.c_str(), W_OK) != 0 || ::access(folder.empty() ? "." : folder.c_str(), W_OK) != 0)
     return tl::unexpected(file_error("cannot be changed", path));
+  struct stat old {};
+  if (::stat(target.c_str(), &old) != 0) return tl::unexpected(file_error("cannot be changed", path));
+  if (::geteuid() != 0 && old.st_uid != ::geteuid()) {
+    errno = EPERM;  // only root can give the new file the old one's owner
+    return tl::unexpected(file_error("cannot be changed", path));
+  }
   return {};
 }
 
@@ -69,8 +83,7 @@ Expected<void> replace_file(const std::string& path, const std::string& text) {
   const int fd = ::mkostemp(fresh.data(), O_CLOEXEC);
   if (fd < 0) return tl::unexpected(file_error("cannot be changed", path));
   struct stat old {};
-  bool good = ::stat(target.c_str(), &old) == 0 && ::fchmod(fd, old.st_mode & 07777U) == 0;
-  good = good && (::fchown(fd, old.st_uid, old.st_gid) == 0 || errno == EPERM);
+  bool good = ::stat(target.c_str(), &old) == 0 && belongs_to(fd, old) && ::fchmod(fd, old.st_mode & 07777U) == 0;
   good = good && write_all(fd, text);
   const int code = errno;
   ::close(fd);

@@ -20,8 +20,13 @@ std::string text_of(const json& object, const char* name) {
   return member->is_string() ? member->get<std::string>() : member->is_null() ? std::string{} : member->dump();
 }
 
+/// What the server sends goes to a terminal: without control characters, and bounded.
+std::string words_of(const json& object, const char* name) { return sinks::web::clean_words(text_of(object, name), {}); }
+
 Entity entity_of(const json& object) {
-  Entity entity{.uuid = text_of(object, "uuid"), .type = text_of(object, "type"), .title = text_of(object, "title"), .resolution = {}};
+  Entity entity{.uuid = text_of(object, "uuid"), .type = words_of(object, "type"), .title = words_of(object, "title"), .resolution = {}};
+  constexpr std::size_t kLongestUuid = 64;
+  if (entity.uuid.size() > kLongestUuid || entity.uuid.find_first_not_of("0123456789abcdefABCDEF-") != std::string::npos) entity.uuid.clear();
   const std::string resolution = text_of(object, "resolution");
   double value = 0;
   if (std::from_chars(resolution.data(), resolution.data() + resolution.size(), value).ec == std::errc{}) entity.resolution = value;

@@ -262,6 +262,7 @@ void MeterWorker::release_line() {
     dump("closed\n");
     transport_.reset();
   }
+  failed_.reset();
   timer_.reset();
   if (begin_at_) kept_begin_ = begin_at_;
   begin_at_.reset();
@@ -313,7 +314,8 @@ void MeterWorker::step() {
     return;
   }
   now_ = environment_.clock.now();
-  const MonoTime deadline = next_deadline();
+  // what failed as the line was opened is not to wait for the next reading
+  const MonoTime deadline = failed_ && transport_ ? now_.mono : next_deadline();
   if (!transport_) return wait_without_line(deadline);
   heartbeat_.waiting();
   const ReadResult result = transport_->read(buffer_, std::min(quiet_until_, deadline), deadline, wake_);

@@ -16,6 +16,9 @@ constexpr std::string_view kSection = "main";
 /// Moved at a time: bounds how long other meters wait for the lock, and fits into one transaction of the outbox.
 constexpr std::size_t kMostMoved = 4096;
 constexpr std::size_t kPiece = 512;
+/// Moved and not yet written or sent. A day of held readings does not fit into the outbox's memory, which would drop the
+/// oldest although the disk has them.
+constexpr std::uint64_t kMostUnwritten = 20'000;
 constexpr milliseconds kMovingPause{50};
 constexpr std::chrono::seconds kWaitingPause{10};
 
@@ -104,7 +107,7 @@ void StampGate::release() {
     if (lane.holding) waiting += outbox_.stats(*lane.holding).waiting;
   if (waiting > 0 && !std::exchange(told_moving_, true))
     log_.print(Level::alert, kSection, "the clock is set: {} readings that waited for it are stamped and sent", waiting);
-  std::size_t budget = kMostMoved;
+  std::size_t budget = unwritten() < kMostUnwritten ? kMostMoved : 0;
   bool more = false;
   for (auto& [queue, lane] : lanes_)
     if (lane.holding && move_some(queue, lane, now, budget)) more = true;
@@ -112,6 +115,17 @@ void StampGate::release() {
   if (more) return;
   told_moving_ = false;
   told_wrong_ = false;
+}
+
+/// What the queues have in memory alone. With mutex_ held.
+std::uint64_t StampGate::unwritten() const {
+  std::uint64_t count = 0;
+  if (store_ == nullptr) return count;
+  for (const auto& [queue, lane] : lanes_) {
+    const QueueProgress progress = store_->progress(queue);
+    count += progress.last - std::min(progress.last, std::max(progress.stored_to, progress.settled_to));
+  }
+  return count;
 }
 
 /// True if there is more to move: beyond the budget, or not yet read back from disk.

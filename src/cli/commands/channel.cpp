@@ -10,10 +10,13 @@
 #include "cli/command_options.hpp"
 #include "cli/config_file.hpp"
 #include "cli/middleware_client.hpp"
+#include "config/config.hpp"
 #include "config/edit.hpp"
 #include "core/channel_advice.hpp"
 #include "platform/curl_http_client.hpp"
 #include "sinks/web/text.hpp"
+#include "vz/protocol.hpp"
+#include "vz/sink.hpp"
 
 namespace vz::cli::commands {
 namespace {
@@ -21,6 +24,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kUsualMiddleware = "http://localhost/middleware.php";
+constexpr const char* kAnyUuid = "00000000-0000-0000-0000-000000000000";
 
 struct Wishes {
   std::string config = "/etc/vzlogger.conf";
@@ -263,6 +267,22 @@ Expected<std::string> entered(const std::string& text, const Plan& plan, const s
   return config::with_element(text, plan.meter->options.section().path + ".channels", channel);
 }
 
+/// The same, made sure of: an Error if the daemon would not start with the result.
+Expected<std::string> entered_well(const std::string& text, const Plan& plan, const std::string& uuid, const Wishes& wishes) {
+  auto changed = entered(text, plan, uuid, wishes);
+  if (changed && !config::load(*changed, {all_protocols(), all_sinks()}).settings)
+    return tl::unexpected(Error{"would not be right with it, and stays as it was", wishes.config, {}});
+  return changed;
+}
+
+/// Replaces the configuration, unless somebody else has changed it since it was read.
+Expected<void> replace_known(const std::string& path, const std::string& known, const std::string& text) {
+  const auto now = config::read_file(path);
+  if (!now) return tl::unexpected(now.error());
+  if (*now != known) return tl::unexpected(Error{"was changed by somebody else meanwhile, and stays as it is", path, {}});
+  return replace_file(path, text);
+}
+
 std::string described(const Plan& plan) {
   std::string text = fmt::format("mtr{} {}: \"{}\", {}", plan.meter->number, plan.identifier_text, plan.properties.at("title"), plan.properties.at("type"));
   if (const auto resolution = plan.properties.find("resolution"); resolution != plan.properties.end())
@@ -287,14 +307,19 @@ int create(const Wishes& wishes, const CommandLine& line) {
   CurlHttpClient http;
   std::string text = file->text;
   for (const Plan& plan : *plans) {
+    // before anything is made: what cannot be entered is better not made at all
+    if (const auto trial = entered_well(text, plan, kAnyUuid, wishes); !trial) {
+      line.err << fmt::format("could not create {}: {}\n", described(plan), trial.error().text());
+      return EXIT_FAILURE;
+    }
     const auto made = MiddlewareClient(http, plan.middleware).create(plan.properties);
     if (!made) {
       line.err << fmt::format("could not create {}: {}\n", described(plan), made.error().text());
       return EX_UNAVAILABLE;
     }
     line.out << fmt::format("created {}\n        {}\n", described(plan), made->uuid);
-    auto changed = entered(text, plan, made->uuid, wishes);
-    if (const auto done = changed ? replace_file(wishes.config, *changed) : Expected<void>(tl::unexpected(changed.error())); !done) {
+    auto changed = entered_well(text, plan, made->uuid, wishes);
+    if (const auto done = changed ? replace_known(wishes.config, text, *changed) : Expected<void>(tl::unexpected(changed.error())); !done) {
       line.err << fmt::format("{}; put the uuid above into {} yourself\n", done.error().text(), wishes.config);
       return EXIT_FAILURE;
     }

@@ -14,6 +14,7 @@
 
 #include "cli/borrow.hpp"
 #include "cli/command_options.hpp"
+#include "cli/config_file.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/probe/prober.hpp"
 #include "cli/probe/section_text.hpp"
@@ -123,27 +124,16 @@ void print(const std::string& device, const ProbeResult& result, std::ostream& o
   out << "Its section for /etc/vzlogger.conf:\n" << section_text(meter) << '\n';
 }
 
-Expected<void> write_file(const std::string& path, const std::string& text) {
-  // next to it, then renamed: a full disk must not cost the old one
-  const std::string fresh = path + ".new";
-  const auto failed = [&](const char* what) {
-    const int code = errno;
-    std::error_code ignored;
-    std::filesystem::remove(fresh, ignored);
-    return tl::unexpected(Error{what, path, "may you write there, and is there room?", code});
-  };
-  {
-    std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
-    file << text;
-    file.flush();
-    if (!file) return failed("cannot be written");
-  }
-  std::error_code error;
-  if (std::filesystem::exists(path, error))
-    std::filesystem::permissions(fresh, std::filesystem::status(path, error).permissions(), error);
-  std::filesystem::rename(fresh, path, error);
-  if (error) return failed("cannot be replaced");
-  return {};
+/// Makes a file that is not there yet; half of it is none.
+Expected<void> make_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.flush();
+  if (file) return {};
+  const int code = errno;
+  std::error_code ignored;
+  if (file.is_open()) std::filesystem::remove(path, ignored);
+  return tl::unexpected(Error{"cannot be written", path, "may you write there, and is there room?", code});
 }
 
 /// Puts the sections where --write says. An exit status.
@@ -178,8 +168,8 @@ int write(const Typed& typed, const std::vector<std::string>& sections, const Co
       return complain({"would not be right with the new section, and stays as it was", typed.write, "vzlogger -c tells what is wrong", 0},
                       EX_CONFIG);
   }
-  const std::string target = exists ? std::filesystem::canonical(typed.write, ignored).string() : typed.write;
-  if (auto written = write_file(target, text); !written) return complain(written.error(), kNotGood);
+  if (auto written = exists ? replace_file(typed.write, text) : make_file(typed.write, text); !written)
+    return complain(written.error(), kNotGood);
   line.err << fmt::format("{} {} with {} meter{}\n", typed.write, exists ? "updated" : "written", sections.size(), sections.size() > 1 ? "s" : "");
   return EX_OK;
 }

@@ -43,7 +43,7 @@ class Judge {
                                    "missing or wrong");
       case 403: return keep(Retry::rarely, "this user or token may not write to the database (bucket)");
       case 404:
-        return says("not found") ? keep(Retry::soon, "create the database (bucket), or correct `database` and `organization`")
+        return names_what_is_missing() ? keep(Retry::soon, "create the database (bucket), or correct `database` and `organization`")
                                  : keep(Retry::rarely, "is there an InfluxDB at the address in `host`?");
       case 413:
         return request_.sent > 1 ? keep(Retry::halve, "too many readings at once for it: sending fewer")
@@ -60,6 +60,11 @@ class Judge {
 
  private:
   bool says(std::string_view part) const { return find_any_case(words_, part) != std::string_view::npos; }
+
+  /// InfluxDB's own 404, not that of any web server ("404 page not found").
+  bool names_what_is_missing() const {
+    return says("not found") && (says("database") || says("bucket") || says("organization") || says("retention policy"));
+  }
 
   std::string failure(std::string_view hint) const {
     const std::string said = clean_words(words_, request_.uuid);

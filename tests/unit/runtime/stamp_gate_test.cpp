@@ -123,6 +123,33 @@ TEST_F(StampGateTest, ReleasedWithoutANewReading) {
   EXPECT_EQ(queued(), (Points{{100s, 1}}));
 }
 
+/// The disk had them all: nothing may be dropped because they come into memory faster than they are written.
+TEST_F(StampGateTest, ADayOfHeldReadingsIsMovedNoFasterThanItIsWritten) {
+  begin("b");
+  clock_.off = kWrong;
+  constexpr int kMany = 50'000;
+  for (int i = 0; i < kMany; ++i, clock_.passed += 1s) {
+    read(i);
+    if (i % 10'000 == 0) outbox_->tick();
+  }
+  stop();
+  clock_.passed += 60s;
+  begin("b");
+  clock_.off = 0ms;
+  std::uint64_t most = 0;
+  for (int i = 0; i < 1'000 && gate_->held() > 0; ++i) {
+    gate_->look();
+    const QueueProgress moved = outbox_->progress(queue_);
+    most = std::max(most, moved.last - std::max(moved.stored_to, moved.settled_to));
+    if (i % 10 == 9) clock_.passed += 1s;  // the pages that were read come sooner than what is moved is due
+    outbox_->tick();
+  }
+  EXPECT_EQ(gate_->held(), 0U);
+  EXPECT_EQ(outbox_->stats(queue_).waiting, static_cast<std::uint64_t>(kMany));
+  EXPECT_EQ(outbox_->stats(queue_).dropped, 0U);
+  EXPECT_LT(most, 25'000U);
+}
+
 TEST_F(StampGateTest, HeldOverAStopInTheSameBoot) {
   begin("b");
   clock_.off = kWrong;

@@ -186,6 +186,15 @@ TEST(InfluxdbReply, AMissingDatabaseIsWaitedFor) {
   EXPECT_THAT(judgement.message, HasSubstr("create the database"));
 }
 
+TEST(InfluxdbReply, AnAddressWithoutInfluxdbIsNoMissingDatabase) {
+  for (const char* body : {"404 page not found\n", "<html><head><title>404 Not Found</title></head></html>"}) {
+    const Judgement judgement = judge(404, body);
+    EXPECT_EQ(judgement.verdict, Verdict::keep) << body;
+    EXPECT_EQ(judgement.retry, Retry::rarely) << body;
+    EXPECT_THAT(judgement.message, HasSubstr("is there an InfluxDB")) << body;
+  }
+}
+
 TEST(InfluxdbReply, ServerTroublePasses) {
   for (const long status : {429L, 500L, 503L}) {
     EXPECT_EQ(judge(status, "").verdict, Verdict::keep);
