@@ -102,7 +102,7 @@ TEST(CheckCommand, AMissingDeviceAndAMissingServerAreFound) {
 
 TEST(CheckCommand, WhatTheDaemonRefusesEndsWith78) {
   Folder folder;
-  const Ran checked = vzlogger({"check", "-c", write_config(folder, "{ \"meters\": [ { \"protocol\": \"do\" } ] }")});
+  const Ran checked = vzlogger({"check", "-c", write_config(folder, "{ \"meters\": [ { \"enabled\": true, \"protocol\": \"do\" } ] }")});
   EXPECT_EQ(checked.exit, (Exit{.status = 78, .signal = 0}));
   EXPECT_NE(checked.out.find("did you mean"), std::string::npos) << checked.out;
 }
