@@ -17,7 +17,17 @@ endfunction()
 # vz_table(NAME): writes the table of all registrations in src/NAME/*.cpp. A file NAME/foo.cpp registers
 # `vz::NAME::foo_KIND`. Only the top level of the folder registers; helpers live in sub-folders.
 function(vz_table name kind type function)
-  file(GLOB files CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/src/${name} ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  vz_table_of(${name}_table ${name} ${kind} ${type} ${function} ${CMAKE_SOURCE_DIR}/src/${name} ${ARGN})
+  set(VZ_GENERATED_${name} ${CMAKE_BINARY_DIR}/generated/${name}_table.cpp PARENT_SCOPE)
+endfunction()
+
+# vz_table_of(OUTPUT NAME KIND TYPE FUNCTION FOLDERS order...): the same from a list of folders, as generated/OUTPUT.cpp.
+function(vz_table_of output name kind type function folders)
+  set(files "")
+  foreach(folder ${folders})
+    file(GLOB found CONFIGURE_DEPENDS RELATIVE ${folder} ${folder}/*.cpp)
+    list(APPEND files ${found})
+  endforeach()
   set(declarations "")
   set(rows "")
   # the order of the old daemon's help first, then the rest by name
@@ -33,8 +43,8 @@ function(vz_table name kind type function)
     string(APPEND declarations "extern const ${type} ${stem}_${kind};\n")
     string(APPEND rows "    &${name}::${stem}_${kind},\n")
   endforeach()
-  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/${name}_table.cpp CONTENT
-"// Generated from src/${name}/*.cpp. Do not edit.
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/${output}.cpp CONTENT
+"// Generated from the files of ${name}. Do not edit.
 #include \"vz/${kind}.hpp\"
 namespace vz {
 namespace ${name} {
@@ -46,7 +56,6 @@ ${rows}    nullptr};
 std::span<const ${type}* const> ${function}() { return {kTable, std::size(kTable) - 1}; }
 }  // namespace vz
 " @ONLY)
-  set(VZ_GENERATED_${name} ${CMAKE_BINARY_DIR}/generated/${name}_table.cpp PARENT_SCOPE)
 endfunction()
 
 # vz_program(NAME PATH lib...): a program from src/PATH/main.cpp.

@@ -7,6 +7,7 @@
 
 #include "vz/identifier.hpp"
 #include "vz/options.hpp"
+#include "vz/unit.hpp"
 
 namespace vz {
 
@@ -25,6 +26,7 @@ struct ChannelSettings {
   const SinkType* sink = nullptr;
   AggMode aggmode = AggMode::none;
   int duplicates = 0;
+  std::optional<Unit> unit{};   ///< the numbers are converted to this one; none: they stay the meter's
   std::string mqtt_topic;
   Options options;              ///< of the sink; those of a disabled meter's channels may lack required values
 };

@@ -40,9 +40,19 @@ struct CommandSource {
 struct OneWireBus {
   std::string root;  ///< the folder with one entry a sensor
 };
-using Endpoint = std::variant<NoTransport, SerialPort, TcpPeer, FileSource, CommandSource, OneWireBus>;
+/// Pulses: edges of a GPIO line, or bytes of a serial port with a GPIO line that says their direction. Its bytes are
+/// records (core/edge_records.hpp).
+struct GpioLines {
+  std::string chip;          ///< "gpiochip0" or "/dev/gpiochip0"; empty: the numbers are those of /sys/class/gpio
+  int pulse = -1;            ///< the line whose rising edges are the pulses; negative: `serial` has them
+  int direction = -1;        ///< the line that is high for pulses that count as negative; negative: there is none
+  bool raspberry = false;    ///< without chip: the numbers are those of a Raspberry Pi's own chip
+  std::string serial;        ///< without pulse: the port whose bytes are the pulses
+};
+using Endpoint = std::variant<NoTransport, SerialPort, TcpPeer, FileSource, CommandSource, OneWireBus, GpioLines>;
 
-/// "/dev/ttyUSB0", "host:port", "[::1]:port", "/path", "command ..." (its first word only: the rest may hold secrets).
+/// "/dev/ttyUSB0", "host:port", "[::1]:port", "/path", "GPIO 17", "command ..." (its first word only: the rest may hold
+/// secrets).
 std::string text(const Endpoint& endpoint);
 
 /// What a read brought.

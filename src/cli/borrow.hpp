@@ -18,4 +18,8 @@ std::string default_socket();
 std::optional<local::BorrowedLine> borrow_line(const Endpoint& endpoint, const std::string& socket, std::chrono::seconds limit,
                                                std::ostream& err);
 
+/// How long a meter that was asked is left alone before somebody else may ask it: it waits for a repeat request, and then
+/// some are deaf for up to three seconds.
+inline constexpr std::chrono::milliseconds kMeterRest{3200};
+
 }  // namespace vz::cli

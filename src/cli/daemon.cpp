@@ -14,6 +14,7 @@
 
 #include "cli/outbox_settings.hpp"
 #include "cli/version.hpp"
+#include "platform/give_way.hpp"
 
 namespace vz::cli {
 namespace {
@@ -94,7 +95,7 @@ void Daemon::go_on_with_clock() {
 }
 
 void Daemon::tell_unstamped(const OrphanQueue& queue) {
-  log_.print(Level::alert, "clock",
+  log_.print(Level::alert, "main",
              "{} readings of {} are from an earlier start of this machine, at which its clock was never set. Nobody "
              "can know their time, so they are not sent; they are kept in the outbox. A clock module, or time synchronisation "
              "that works (timedatectl), prevents it.",
@@ -105,7 +106,7 @@ void Daemon::tell_unstamped(const OrphanQueue& queue) {
 void Daemon::tell_held() {
   const std::uint64_t held = gate_.held();
   if (held == 0) return;
-  log_.print(Level::alert, "clock", "{} readings still wait for the clock of this machine to be set; {}", held,
+  log_.print(Level::alert, "main", "{} readings still wait for the clock of this machine to be set; {}", held,
              outbox_.status().durable ? "they are kept, and get their time at the next start if that is before a reboot"
                                       : "they are lost, because the outbox cannot be written");
 }
@@ -157,6 +158,7 @@ void Daemon::make_mqtt() {
     return false;
   });
   taps_.push_back(mqtt_.get());
+  for (const auto& queue : mqtt_->queues()) open_queues_.push_back({queue.name, queue.id, fmt::format("chn{}", queue.channel)});
   board_.add_service([this] { return mqtt_->status().report(); });
 }
 
@@ -276,12 +278,19 @@ int Daemon::open_meters_or_end(Signals& signals) {
 }
 
 void Daemon::start_threads() {
-  threads_.start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
-  threads_.start([this](std::stop_token stop) { writer_.run(std::move(stop)); });
-  threads_.start([this](std::stop_token stop) { control_->run(stop); });
-  if (mqtt_) threads_.start([this](std::stop_token stop) { mqtt_->run(std::move(stop)); });
-  if (push_) threads_.start([this](std::stop_token stop) { push_->run(stop); });
-  if (local_) threads_.start([this](std::stop_token stop) { local_->run(std::move(stop)); });
+  // those that work off what the meters bring never interrupt one
+  const auto start = [this](ThreadGroup::Body body) {
+    threads_.start([body = std::move(body)](std::stop_token stop) {
+      platform::give_way();
+      body(std::move(stop));
+    });
+  };
+  start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
+  start([this](std::stop_token stop) { writer_.run(std::move(stop)); });
+  start([this](std::stop_token stop) { control_->run(stop); });
+  if (mqtt_) start([this](std::stop_token stop) { mqtt_->run(std::move(stop)); });
+  if (push_) start([this](std::stop_token stop) { push_->run(stop); });
+  if (local_) start([this](std::stop_token stop) { local_->run(std::move(stop)); });
   for (auto& worker : workers_)
     threads_.start([&worker](std::stop_token stop) { worker->run(std::move(stop)); });
 }

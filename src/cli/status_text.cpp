@@ -15,7 +15,8 @@ using Rows = std::vector<std::vector<std::string>>;
 std::string span(WallTime from, WallTime to) { return duration_text(std::max(WallTime::duration::zero(), to - from)); }
 
 std::string clean(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
   return text;
 }
 
@@ -56,21 +57,23 @@ std::string queue_note(const QueueStats& queue, WallTime now) {
 
 void add_meter(const MeterReport& meter, WallTime now, std::string& out) {
   const bool disabled = meter.state == MeterReport::State::disabled;
-  out += fmt::format("  mtr{}  {}  {}: {}", meter.number, meter.protocol, meter.line.empty() ? "-" : clean(meter.line), state_text(meter));
+  out += fmt::format("  mtr{}  {}  {}: {}", meter.number, meter.protocol, meter.line.empty() ? "-" : clean(meter.line),
+                     state_text(meter));
   if (disabled) {
     out += '\n';
     return;
   }
-  out += fmt::format("; last reading {}, {} telegram{}", meter.last_reading ? ago(meter.last_reading, now) : "never", meter.telegrams, s(meter.telegrams));
+  out += fmt::format("; last reading {}, {} telegram{}", meter.last_reading ? ago(meter.last_reading, now) : "never",
+                     meter.telegrams, s(meter.telegrams));
   if (meter.opened > 1) out += fmt::format(", opened {} times", meter.opened);
   out += '\n';
-  if (!meter.trouble.empty()) out += fmt::format("        trouble {}\n", trouble_text(meter.trouble, meter.trouble_since, now));
+  if (!meter.trouble.empty())
+    out += fmt::format("        trouble {}\n", trouble_text(meter.trouble, meter.trouble_since, now));
   if (const auto faults = faults_text(meter); !faults.empty()) out += fmt::format("        faults: {}\n", faults);
   Rows rows;
   for (const ChannelReport& channel : meter.channels) {
     rows.push_back({fmt::format("chn{}", channel.number), clean(channel.identifier),
-                    channel.last_value ? fmt::format("{}", *channel.last_value) : "-",
-                    ago(channel.last_reading, now),
+                    channel.last_value ? fmt::format("{}", *channel.last_value) : "-", ago(channel.last_reading, now),
                     channel.label + (channel.endpoint.empty() ? ", not sent" : queue_note(channel.queue, now))});
     if (!channel.trouble.empty())
       rows.push_back({"", "", "", "", "trouble " + trouble_text(channel.trouble, channel.trouble_since, now)});
@@ -80,7 +83,9 @@ void add_meter(const MeterReport& meter, WallTime now, std::string& out) {
 
 void add_endpoint(const EndpointReport& endpoint, WallTime now, std::string& out) {
   out += fmt::format("  {}\n        ", clean(endpoint.endpoint));
-  out += endpoint.waiting == 0 ? "nothing waits" : fmt::format("{} waiting, the oldest from {}", endpoint.waiting, ago(endpoint.oldest, now));
+  out += endpoint.waiting == 0
+             ? "nothing waits"
+             : fmt::format("{} waiting, the oldest from {}", endpoint.waiting, ago(endpoint.oldest, now));
   out += fmt::format("; {} delivered", endpoint.accepted);
   if (endpoint.last_success) out += fmt::format(", the last {}", ago(endpoint.last_success, now));
   if (endpoint.rejected > 0) out += fmt::format(", {} rejected", endpoint.rejected);
@@ -93,22 +98,28 @@ void add_endpoint(const EndpointReport& endpoint, WallTime now, std::string& out
 }
 
 void add_outbox(const OutboxReport& outbox, std::string& out) {
-  if (outbox.path.empty()) out += "  in memory alone: what waits is lost at a stop\n";
-  else if (outbox.durable) out += fmt::format("  {}, {}\n", clean(outbox.path), bytes_text(outbox.bytes));
-  else out += fmt::format("  {} is not in use: what waits is lost at a stop\n", clean(outbox.path));
+  if (outbox.path.empty())
+    out += "  in memory alone: what waits is lost at a stop\n";
+  else if (outbox.durable)
+    out += fmt::format("  {}, {}\n", clean(outbox.path), bytes_text(outbox.bytes));
+  else
+    out += fmt::format("  {} is not in use: what waits is lost at a stop\n", clean(outbox.path));
   if (!outbox.trouble.empty()) out += fmt::format("        trouble: {}\n", clean(outbox.trouble));
   if (outbox.dropped > 0)
-    out += fmt::format("        {} reading{} dropped for the limits since the start\n", outbox.dropped, s(outbox.dropped));
+    out +=
+        fmt::format("        {} reading{} dropped for the limits since the start\n", outbox.dropped, s(outbox.dropped));
   if (outbox.orphan_readings > 0)
-    out += fmt::format("        {} reading{} wait{} in {} queue{} that nobody sends: vzlogger queue\n", outbox.orphan_readings,
-                       s(outbox.orphan_readings), outbox.orphan_readings == 1 ? "s" : "", outbox.orphan_queues, s(outbox.orphan_queues));
+    out += fmt::format("        {} reading{} wait{} in {} queue{} that nobody sends: vzlogger queue\n",
+                       outbox.orphan_readings, s(outbox.orphan_readings), outbox.orphan_readings == 1 ? "s" : "",
+                       outbox.orphan_queues, s(outbox.orphan_queues));
 }
 
 void add_service(const ServiceReport& service, WallTime now, std::string& out) {
   out += fmt::format("  {}: {}", clean(service.name), service.working ? "works" : "does not work");
   for (const auto& [name, value] : service.counters) out += fmt::format(", {} {}", value, clean(name));
   out += '\n';
-  if (!service.trouble.empty()) out += fmt::format("        trouble {}\n", trouble_text(service.trouble, service.trouble_since, now));
+  if (!service.trouble.empty())
+    out += fmt::format("        trouble {}\n", trouble_text(service.trouble, service.trouble_since, now));
 }
 
 std::string judgement(const StatusReport& report) {

@@ -9,8 +9,8 @@
 
 namespace vz::cli {
 
-/// The report for people, as `vzlogger status` prints it: the judgement first, then meters with their channels, endpoints,
-/// outbox and services. Pure. Control characters of foreign texts become blanks.
+/// The report for people, as `vzlogger status` prints it: the judgement first, then meters with their channels,
+/// endpoints, outbox and services. Pure. Control characters of foreign texts become blanks.
 std::string status_text(const StatusReport& report);
 
 /// "3 min ago"; "-" for none. A time to come counts as just now.

@@ -130,7 +130,7 @@ std::string with_last(std::string_view text, std::size_t open, OneLine one_line,
   std::size_t end = at;
   while (end > open + 1 && kSpace.find(text[end - 1]) != std::string_view::npos) --end;
   const bool bracket_has_line = text.substr(end, at - end).find('\n') != std::string_view::npos;
-  out.insert(end, "\n" + inner + piece(inner) + (bracket_has_line ? "" : "\n" + outer));
+  out.replace(end, bracket_has_line ? 0 : at - end, "\n" + inner + piece(inner) + (bracket_has_line ? "" : "\n" + outer));
   if (last_end != 0 && !comma) out.insert(last_end, ",");
   return out;
 }
@@ -187,7 +187,11 @@ Expected<std::string> with_value(std::string_view text, std::string_view path, c
   return checked(std::move(out), wanted);
 }
 
-Expected<std::string> with_element(std::string_view text, std::string_view path, const Value& element) {
+namespace {
+
+/// Adds `element` to the array at `path`; `piece` writes it.
+template <typename Piece>
+Expected<std::string> add_element(std::string_view text, std::string_view path, const Value& element, Piece piece) {
   const auto document = readable(text);
   if (!document) return tl::unexpected(document.error());
   const Mark* mark = find(*document, path);
@@ -196,9 +200,20 @@ Expected<std::string> with_element(std::string_view text, std::string_view path,
   if (mark == nullptr || target == nullptr || !target->is_array())
     return tl::unexpected(failure(fmt::format("there is no array at {}", path)));
   target->push_back(element);
-  const std::size_t open = offset_of(text, mark->value);
-  const auto piece = [&](const std::string& indent) { return dumped(element, indent); };
-  return checked(with_last(text, open, OneLine::broken, piece), wanted);
+  return checked(with_last(text, offset_of(text, mark->value), OneLine::broken, piece), wanted);
+}
+
+}  // namespace
+
+Expected<std::string> with_element(std::string_view text, std::string_view path, const Value& element) {
+  return add_element(text, path, element, [&](const std::string& indent) { return dumped(element, indent); });
+}
+
+Expected<std::string> with_written_element(std::string_view text, std::string_view path, std::string_view element) {
+  const auto written = readable(element);
+  if (!written) return tl::unexpected(written.error());
+  const std::size_t first = std::min(element.find_first_not_of(kSpace), element.size());
+  return add_element(text, path, written->value, [&](const std::string&) { return std::string{element.substr(first)}; });
 }
 
 Expected<std::string> with_member(std::string_view text, std::string_view path, const std::string& name, const Value& value) {

@@ -22,4 +22,7 @@ Expected<std::string> with_member(std::string_view text, std::string_view path, 
 /// `text` with `element` added at the end of the array at `path`, indented as its neighbours are.
 Expected<std::string> with_element(std::string_view text, std::string_view path, const Value& element);
 
+/// The same for an element that is given as text, comments and indentation included.
+Expected<std::string> with_written_element(std::string_view text, std::string_view path, std::string_view element);
+
 }  // namespace vz::config

@@ -226,6 +226,7 @@ void MeterReader::channel(const Node& node, MeterSettings& meter) {
   for (const auto& [text, mode] : kModes)
     if (common.string("aggmode") == text) channel.aggmode = mode;
   channel.duplicates = static_cast<int>(common.integer("duplicates"));
+  if (!common.string("unit").empty()) channel.unit = Unit{common.string("unit")};
   channel.mqtt_topic = common.string("mqtt_topic");
   channel.uuid = uuid(node);
   identifier(node, *meter.protocol, channel);

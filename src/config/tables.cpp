@@ -7,6 +7,7 @@
 
 #include "config/reader.hpp"
 #include "config/text.hpp"
+#include "core/unit_conversion.hpp"
 
 namespace vz::config {
 namespace {
@@ -23,6 +24,12 @@ std::string check_cors(const OptionValue& value) {
   const auto scheme = text.find("://");
   if (plain && scheme != std::string::npos && scheme > 0 && text.find('/', scheme + 3) == std::string::npos) return {};
   return "give * for every page, or one origin without a path, such as http://nas.local:8123";
+}
+
+std::string check_unit(const OptionValue& value) {
+  const auto& text = std::get<std::string>(value);
+  if (text.empty() || is_known_unit(text)) return {};
+  return fmt::format("there is no such unit here; known are {}", known_units());
 }
 
 constexpr OptionSpec kGeneral[] = {
@@ -198,6 +205,11 @@ constexpr OptionSpec kChannel[] = {
      .default_text = "0",
      .help = "leave out a reading that equals the one before, unless that is this old; 0: never",
      .min = 0},
+    {.name = "unit",
+     .type = OptionType::string,
+     .default_text = "\"\"",
+     .help = "convert the readings to this unit, kWh to Wh for example; empty: the number that the meter shows",
+     .check = check_unit},
     {.name = "mqtt_topic",
      .type = OptionType::string,
      .default_text = "\"\"",

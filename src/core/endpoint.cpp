@@ -23,6 +23,10 @@ std::string text(const Endpoint& endpoint) {
   if (const auto* file = std::get_if<FileSource>(&endpoint)) return file->path;
   if (const auto* bus = std::get_if<OneWireBus>(&endpoint)) return bus->root;
   if (const auto* program = std::get_if<CommandSource>(&endpoint)) return "command " + first_word(program->command);
+  if (const auto* lines = std::get_if<GpioLines>(&endpoint)) {
+    if (lines->pulse < 0) return lines->serial;
+    return "GPIO " + std::to_string(lines->pulse) + (lines->chip.empty() ? "" : " of " + lines->chip);
+  }
   const auto* peer = std::get_if<TcpPeer>(&endpoint);
   if (peer == nullptr) return "(no device)";
   const bool bare_ipv6 = peer->host.find(':') != std::string::npos && !peer->host.starts_with('[');

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-// How the transports of local sources (files, programs, the 1-wire bus) hand over text: as records, each a kind
+// How the transports of local sources (files, programs, the 1-wire bus, GPIO) hand over text: as records, each a kind
 // (one character), a text without line ends, and LF. So a dump of the traffic stays readable. Pure.
 
 namespace vz {
@@ -19,6 +19,9 @@ enum class RecordKind : char {
   note = '#',      ///< what the user should know about the source
   trouble = '?',   ///< why (a part of) the source could not be read
   sensor = '@',    ///< the name of the sensor that the next lines come from
+  level = '_',     ///< which level a line has (core/edge_records.hpp)
+  edge = '^',      ///< to which level a line has changed, and when
+  pulse = '~',     ///< a pulse that has no edges of its own, and when it came
   end = '.',       ///< all that was asked for has been said; the text: how a program ended, if not well
 };
 

@@ -38,13 +38,15 @@ Error cannot_connect(const std::string& path, int code) {
   Error error{.what = "cannot connect: " + platform::errno_text(code), .where = path, .remedy = {}, .code = code};
   if (code == ENOENT || code == ECONNREFUSED || code == ENOTDIR) {
     error.what = "no vzlogger daemon answers";
-    error.remedy = "is it running? systemctl status vzlogger. A daemon with another RUNTIME_DIRECTORY is found with --socket";
+    error.remedy =
+        "is it running? systemctl status vzlogger. A daemon with another RUNTIME_DIRECTORY is found with --socket";
   } else if (code == EACCES) {
     const std::string group = group_of(path);
     error.what = "no permission to ask the daemon";
-    error.remedy = group.empty() || group == "root"
-                       ? "run the command as root"
-                       : fmt::format("run the command as root, or join the group: adduser USER {0}, and log in again", group);
+    error.remedy =
+        group.empty() || group == "root"
+            ? "run the command as root"
+            : fmt::format("run the command as root, or join the group: adduser USER {0}, and log in again", group);
   }
   return error;
 }
@@ -69,7 +71,8 @@ Expected<ControlClient> ControlClient::connect(const std::string& path) {
     return tl::unexpected(Error{.what = "the name is too long for a socket", .where = path, .remedy = {}});
   path.copy(address.sun_path, path.size());
   platform::Fd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)  // NOLINT(*-reinterpret-cast)
+  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+                 0)  // NOLINT(*-reinterpret-cast)
     return tl::unexpected(cannot_connect(path, errno));
   return ControlClient{std::move(fd), path};
 }
@@ -81,9 +84,15 @@ bool no_daemon(const Error& error) {
 Expected<void> ControlClient::send(const std::string& line, steady_clock::time_point deadline) {
   for (std::size_t sent = 0; sent < line.size();) {
     const ssize_t count = ::send(fd_.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count > 0) sent += static_cast<std::size_t>(count);
-    else if (errno == EAGAIN && wait_for(fd_.get(), POLLOUT, deadline)) continue;
-    else if (errno != EINTR) return tl::unexpected(Error{.what = "the daemon does not listen: " + platform::errno_text(errno), .where = path_, .remedy = {}, .code = errno});
+    if (count > 0)
+      sent += static_cast<std::size_t>(count);
+    else if (errno == EAGAIN && wait_for(fd_.get(), POLLOUT, deadline))
+      continue;
+    else if (errno != EINTR)
+      return tl::unexpected(Error{.what = "the daemon does not listen: " + platform::errno_text(errno),
+                                  .where = path_,
+                                  .remedy = {},
+                                  .code = errno});
   }
   return {};
 }
@@ -102,9 +111,12 @@ Expected<std::string> ControlClient::receive(steady_clock::time_point deadline) 
     if (!wait_for(fd_.get(), POLLIN, deadline)) return failed("the daemon does not answer in time", ETIMEDOUT);
     std::array<char, 65536> buffer;
     const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    if (count > 0) in_.append(buffer.data(), static_cast<std::size_t>(count));
-    else if (count == 0) return failed("the daemon has closed the connection", ECONNRESET);
-    else if (errno != EINTR) return failed("the daemon is gone: " + platform::errno_text(errno), errno);
+    if (count > 0)
+      in_.append(buffer.data(), static_cast<std::size_t>(count));
+    else if (count == 0)
+      return failed("the daemon has closed the connection", ECONNRESET);
+    else if (errno != EINTR)
+      return failed("the daemon is gone: " + platform::errno_text(errno), errno);
   }
 }
 
@@ -115,7 +127,9 @@ Expected<Json> ControlClient::ask(const ControlRequest& request, std::chrono::se
   auto line = receive(sent ? deadline : steady_clock::now());
   if (!line) return tl::unexpected(sent ? line.error() : sent.error());
   Json answer = Json::parse(*line, nullptr, false);
-  if (!answer.is_object()) return tl::unexpected(Error{.what = "the answer is not understood", .where = path_, .remedy = "do both programs have the same version?"});
+  if (!answer.is_object())
+    return tl::unexpected(Error{
+        .what = "the answer is not understood", .where = path_, .remedy = "do both programs have the same version?"});
   if (answer.value("ok", Json()) == true) return answer;
   const auto text = [&](const char* name) {
     const auto it = answer.find(name);
@@ -124,7 +138,8 @@ Expected<Json> ControlClient::ask(const ControlRequest& request, std::chrono::se
   return tl::unexpected(Error{.what = text("error"), .where = {}, .remedy = text("remedy")});
 }
 
-Expected<BorrowedLine> BorrowedLine::borrow(const std::string& path, const std::string& device, std::chrono::seconds limit) {
+Expected<BorrowedLine> BorrowedLine::borrow(const std::string& path, const std::string& device,
+                                            std::chrono::seconds limit) {
   BorrowedLine line;
   auto connection = ControlClient::connect(path);
   if (!connection) {

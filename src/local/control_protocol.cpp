@@ -60,7 +60,8 @@ bool number(const Json& json, const char* name, std::int64_t low, std::int64_t h
 
 bool pattern(const Json& json, const char* name, QueuePattern& to) {
   const auto it = json.find(name);
-  return it == json.end() || (it->is_object() && text(*it, "channel", to.channel) && text(*it, "endpoint", to.endpoint));
+  return it == json.end() ||
+         (it->is_object() && text(*it, "channel", to.channel) && text(*it, "endpoint", to.endpoint));
 }
 
 bool id_list(const Json& json, std::vector<std::int64_t>& to) {

@@ -14,7 +14,8 @@
 namespace vz::local {
 
 /// The control socket's language: a line of JSON each way, {"request": NAME, ...} there and {"ok": true, ...} or
-/// {"ok": false, "error": ..., "remedy": ...} back, one answer a request, in their order. docs/commands.md has the list.
+/// {"ok": false, "error": ..., "remedy": ...} back, one answer a request, in their order. docs/commands.md has the
+/// list.
 
 /// The longest request line, without its end.
 inline constexpr std::size_t kMaxRequest = 64 * 1024;
@@ -34,16 +35,16 @@ struct ControlRequest {
   enum class Kind {
     status,
     queues,
-    rejected,       ///< after, max
-    requeue,        ///< ids
-    forget,         ///< ids: rejected readings, for good
-    export_queue,   ///< queue, after, max
-    retarget,       ///< queue, to
-    drop,           ///< queue: an orphan, for good
-    pause,          ///< meter
-    resume,         ///< meter
-    lend,           ///< meter or device, limit
-    back,           ///< what this connection has borrowed
+    rejected,      ///< after, max
+    requeue,       ///< ids
+    forget,        ///< ids: rejected readings, for good
+    export_queue,  ///< queue, after, max
+    retarget,      ///< queue, to
+    drop,          ///< queue: an orphan, for good
+    pause,         ///< meter
+    resume,        ///< meter
+    lend,          ///< meter or device, limit
+    back,          ///< what this connection has borrowed
   };
   Kind kind = Kind::status;
   std::int64_t after = 0;

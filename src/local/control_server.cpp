@@ -63,7 +63,8 @@ std::string control_path(const char* runtime_directory) {
   return fmt::format("{}/control.sock", folders.empty() ? "/run/vzlogger" : folders);
 }
 
-ControlServer::ControlServer(StatusSource status, OutboxDesk outbox, std::vector<HeldLine*> lines, const Clock& clock, Log& log)
+ControlServer::ControlServer(StatusSource status, OutboxDesk outbox, std::vector<HeldLine*> lines, const Clock& clock,
+                             Log& log)
     : status_(std::move(status)), outbox_(std::move(outbox)), lines_(lines, log), clock_(clock), log_(log) {
   for (HeldLine* line : lines) line->on_released([this] { wake_.wake(); });
 }
@@ -104,8 +105,11 @@ Expected<void> ControlServer::bind(const std::string& path) {
   }
   platform::Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   // Nobody can connect before listen(), so the mode is right from the start.
-  if (!socket || ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||  // NOLINT(*-reinterpret-cast)
-      ::chmod(path.c_str(), 0660) != 0 || ::listen(socket.get(), kBacklog) != 0)
+  if (!socket ||
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+          0 ||  // NOLINT(*-reinterpret-cast)
+      ::chmod(path.c_str(), 0660) != 0 ||
+      ::listen(socket.get(), kBacklog) != 0)
     return failed("cannot make the socket", path, errno);
   listener_ = std::move(socket);
   return {};
@@ -170,10 +174,12 @@ void ControlServer::accept_all(MonoTime now) {
     client.heard = now;
     const auto pid = allowed_peer(client.fd.get());
     if (!pid) {
-      client.out = dump(bad_answer({.what = "only root and the daemon's group may ask", .where = {}, .remedy = {}})) + '\n';
+      client.out =
+          dump(bad_answer({.what = "only root and the daemon's group may ask", .where = {}, .remedy = {}})) + '\n';
       log_.write(Level::info, "control", "a process that is neither root's nor of the daemon's group was turned away");
     } else if (clients_.size() >= kMaxClients) {
-      client.out = dump(bad_answer({.what = "too many ask at the same time", .where = {}, .remedy = "try again"})) + '\n';
+      client.out =
+          dump(bad_answer({.what = "too many ask at the same time", .where = {}, .remedy = "try again"})) + '\n';
     }
     if (!client.out.empty()) {
       write(client, now);
@@ -185,8 +191,10 @@ void ControlServer::accept_all(MonoTime now) {
 }
 
 void ControlServer::look_at(Client& client, short events, MonoTime now) {
-  if ((events & POLLIN) != 0) read(client, now);
-  else if ((events & (POLLHUP | POLLERR | POLLNVAL)) != 0) client.ended = true;
+  if ((events & POLLIN) != 0)
+    read(client, now);
+  else if ((events & (POLLHUP | POLLERR | POLLNVAL)) != 0)
+    client.ended = true;
   if ((events & POLLOUT) != 0) write(client, now);
   answer_next(client, now);
   if (now >= idle_until(client)) client.ended = true;
@@ -260,7 +268,8 @@ void ControlServer::look_at_loans(MonoTime now) {
   const auto over = lines_.expire(now);
   for (Client& client : clients_) {
     if (std::find(over.begin(), over.end(), client.who.id) != over.end()) {
-      auto told = bad_answer({.what = "the time is over: the line was taken back", .where = {}, .remedy = "borrow it for longer"});
+      auto told = bad_answer(
+          {.what = "the time is over: the line was taken back", .where = {}, .remedy = "borrow it for longer"});
       told["event"] = "taken back";
       client.out += dump(told) + '\n';
       client.heard = now;

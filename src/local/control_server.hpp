@@ -21,17 +21,17 @@
 
 namespace vz::local {
 
-/// Where the control socket is: in the first folder of the list that the service manager gave (RUNTIME_DIRECTORY), or in
-/// /run/vzlogger if it gave none (null or empty).
+/// Where the control socket is: in the first folder of the list that the service manager gave (RUNTIME_DIRECTORY), or
+/// in /run/vzlogger if it gave none (null or empty).
 std::string control_path(const char* runtime_directory);
 
 /// The daemon's control socket (control_protocol.hpp): a stream socket for root, the daemon's own user and its group,
 /// mode 0660, the peer's credentials checked as well.
 ///
 /// One thread calls run() and sleeps in poll() while nobody asks. Bounds: kMaxClients connections, kMaxRequest bytes a
-/// request, kIdle without a sign of life (who has borrowed a line may be silent), one answer waiting a connection. A client
-/// that does not read is not read from. open() and everything else is called by the thread that owns the object, before
-/// run().
+/// request, kIdle without a sign of life (who has borrowed a line may be silent), one answer waiting a connection. A
+/// client that does not read is not read from. open() and everything else is called by the thread that owns the object,
+/// before run().
 class ControlServer final {
  public:
   static constexpr std::size_t kMaxClients = 16;
@@ -43,8 +43,8 @@ class ControlServer final {
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
-  /// Makes the socket; its folder, too, if that is missing (the folder above must be there). A socket that a dead daemon
-  /// left is replaced; that of a living one is an Error, and so is anything else of that name.
+  /// Makes the socket; its folder, too, if that is missing (the folder above must be there). A socket that a dead
+  /// daemon left is replaced; that of a living one is an Error, and so is anything else of that name.
   Expected<void> open(const std::string& path);
   /// The thread's body; returns at once on a stop request and removes the socket. Nothing to do without open().
   void run(const std::stop_token& stop);

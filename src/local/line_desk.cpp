@@ -15,7 +15,8 @@ using Json = nlohmann::ordered_json;
 std::string section(const HeldLine& line) { return fmt::format("mtr{}", line.number()); }
 
 Json no_such_meter(int meter) {
-  return bad_answer({.what = fmt::format("there is no enabled meter mtr{}", meter), .where = {}, .remedy = "see vzlogger status"});
+  return bad_answer(
+      {.what = fmt::format("there is no enabled meter mtr{}", meter), .where = {}, .remedy = "see vzlogger status"});
 }
 
 /// True if both names lead to the same device or file: people write /dev/ttyUSB0 for /dev/serial/by-id/....
@@ -28,7 +29,8 @@ bool same_file(const std::string& a, const std::string& b) {
 }
 
 bool uses(const HeldLine& line, const std::string& device) {
-  if (std::holds_alternative<NoTransport>(line.endpoint()) || std::holds_alternative<CommandSource>(line.endpoint())) return false;
+  if (std::holds_alternative<NoTransport>(line.endpoint()) || std::holds_alternative<CommandSource>(line.endpoint()))
+    return false;
   const std::string own = text(line.endpoint());
   if (own == device) return true;
   return !std::holds_alternative<TcpPeer>(line.endpoint()) && same_file(own, device);
@@ -43,11 +45,14 @@ Json meters(const std::vector<HeldLine*>& lines) {
 }  // namespace
 
 HeldLine* LineDesk::find(int meter) const {
-  const auto found = std::find_if(lines_.begin(), lines_.end(), [&](const HeldLine* line) { return line->number() == meter; });
+  const auto found =
+      std::find_if(lines_.begin(), lines_.end(), [&](const HeldLine* line) { return line->number() == meter; });
   return found == lines_.end() ? nullptr : *found;
 }
 
-bool LineDesk::paused(const HeldLine* line) const { return std::find(paused_.begin(), paused_.end(), line) != paused_.end(); }
+bool LineDesk::paused(const HeldLine* line) const {
+  return std::find(paused_.begin(), paused_.end(), line) != paused_.end();
+}
 
 const LineDesk::Loan* LineDesk::loan_of(const HeldLine* line) const {
   for (const Loan& loan : loans_)
@@ -71,7 +76,8 @@ Json LineDesk::pause(int meter, Client client) {
   if (paused(line)) return answer;
   paused_.push_back(line);
   if (loan_of(line) == nullptr) line->hold(Hold::paused);
-  log_.print(Level::alert, section(*line), "reading is paused, as process {} asked; vzlogger resume mtr{} ends that", client.pid, meter);
+  log_.print(Level::alert, section(*line), "reading is paused, as process {} asked; vzlogger resume mtr{} ends that",
+             client.pid, meter);
   return answer;
 }
 
@@ -95,12 +101,15 @@ std::vector<HeldLine*> LineDesk::users_of(const ControlRequest& request) const {
 }
 
 std::optional<Json> LineDesk::lend(const ControlRequest& request, Client client, MonoTime now) {
-  if (borrows(client.id)) return bad_answer({.what = "this connection has borrowed already", .where = {}, .remedy = "give back first"});
+  if (borrows(client.id))
+    return bad_answer({.what = "this connection has borrowed already", .where = {}, .remedy = "give back first"});
   const std::vector<HeldLine*> users = users_of(request);
   if (request.meter && users.empty()) return no_such_meter(*request.meter);
   for (const HeldLine* line : users) {
     if (const Loan* loan = loan_of(line))
-      return bad_answer({.what = fmt::format("mtr{} is lent to process {} already", line->number(), loan->client.pid), .where = {}, .remedy = "wait until that has ended"});
+      return bad_answer({.what = fmt::format("mtr{} is lent to process {} already", line->number(), loan->client.pid),
+                         .where = {},
+                         .remedy = "wait until that has ended"});
   }
   if (users.empty()) {  // nobody reads it: there is nothing to lend
     Json answer = good_answer();
@@ -115,20 +124,23 @@ std::optional<Json> LineDesk::lend(const ControlRequest& request, Client client,
 std::optional<Json> LineDesk::lent(std::uint64_t client, MonoTime now) {
   const auto loan = loan_by(client);
   if (loan == loans_.end() || !loan->pending) return std::nullopt;
-  const auto open = std::find_if(loan->lines.begin(), loan->lines.end(), [](const HeldLine* line) { return !line->released(); });
+  const auto open =
+      std::find_if(loan->lines.begin(), loan->lines.end(), [](const HeldLine* line) { return !line->released(); });
   if (open == loan->lines.end()) return lent_answer(*loan, now);
   if (now < loan->ends()) return std::nullopt;
   const int meter = (*open)->number();
   end(loan, Why::stayed_open, now);
-  return bad_answer({.what = fmt::format("mtr{} does not let go of its line", meter), .where = {}, .remedy = "try again"});
+  return bad_answer(
+      {.what = fmt::format("mtr{} does not let go of its line", meter), .where = {}, .remedy = "try again"});
 }
 
 Json LineDesk::lent_answer(Loan& loan, MonoTime now) {
   loan.pending = false;
   loan.since = now;
   for (const HeldLine* line : loan.lines)
-    log_.print(Level::alert, section(*line), "{} is lent to process {} for {} s at most; the meter is not read meanwhile",
-               text(line->endpoint()), loan.client.pid, loan.limit.count());
+    log_.print(Level::alert, section(*line),
+               "{} is lent to process {} for {} s at most; the meter is not read meanwhile", text(line->endpoint()),
+               loan.client.pid, loan.limit.count());
   Json answer = good_answer();
   answer["meters"] = meters(loan.lines);
   answer["seconds"] = loan.limit.count();

@@ -16,10 +16,10 @@
 
 namespace vz::local {
 
-/// Who has paused which meter, and who has borrowed which line for how long. A borrower has its lines until it gives them
-/// back, its connection ends, or its time is over, whatever comes first; a paused meter stays so until somebody resumes
-/// it or the daemon ends. Both are told in the log. Used by one thread; time is passed in. No I/O but to look a device
-/// file up.
+/// Who has paused which meter, and who has borrowed which line for how long. A borrower has its lines until it gives
+/// them back, its connection ends, or its time is over, whatever comes first; a paused meter stays so until somebody
+/// resumes it or the daemon ends. Both are told in the log. Used by one thread; time is passed in. No I/O but to look a
+/// device file up.
 class LineDesk {
  public:
   /// A connection to the socket.

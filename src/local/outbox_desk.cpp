@@ -18,9 +18,6 @@ std::string shown(std::string_view uuid) {
   return fmt::format("...{}", uuid.size() > kShown ? uuid.substr(uuid.size() - kShown) : std::string_view{});
 }
 
-/// What somebody calls a channel: as typed, unless it is so long that it may be a uuid.
-std::string as_named(std::string_view channel) { return channel.size() > kShown ? shown(channel) : std::string{channel}; }
-
 std::int64_t ms(WallTime time) { return time.time_since_epoch().count(); }
 
 Json counted(const Expected<std::uint64_t>& count) {
@@ -29,6 +26,9 @@ Json counted(const Expected<std::uint64_t>& count) {
   answer["count"] = *count;
   return answer;
 }
+
+/// What was asked for, in an answer: never more of a uuid than its end.
+std::string asked(std::string_view end) { return end.size() > kShown ? shown(end) : fmt::format("...{}", end); }
 
 Error refused(std::string what, std::string remedy) {
   return {.what = std::move(what), .where = {}, .remedy = std::move(remedy)};
@@ -69,7 +69,8 @@ Json OutboxDesk::answer(const ControlRequest& request) {
 
 std::vector<OutboxDesk::Entry> OutboxDesk::entries() const {
   std::vector<Entry> out;
-  for (const OpenQueue& queue : open_) out.push_back({queue.name, queue.section, std::nullopt, outbox_.stats(queue.id)});
+  for (const OpenQueue& queue : open_)
+    out.push_back({queue.name, queue.section, std::nullopt, outbox_.stats(queue.id)});
   for (OrphanQueue& orphan : outbox_.orphans()) {
     Entry entry{std::move(orphan.name), {}, std::nullopt, {.waiting = orphan.waiting, .oldest = orphan.oldest}};
     entry.unstamped = unstamped_(entry.name);
@@ -112,10 +113,11 @@ Expected<OutboxDesk::Entry> OutboxDesk::find(const QueuePattern& pattern) const 
   }
   if (fits.size() == 1) return std::move(fits.front());
   if (fits.empty())
-    return tl::unexpected(refused(fmt::format("there is no queue for channel '{}'{}", as_named(end),
-                                              pattern.endpoint.empty() ? "" : " at that endpoint"),
-                                  "name it by the last six characters of its uuid, or as chn0; the list of queues has all"));
-  return tl::unexpected(refused(fmt::format("{} queues fit channel '{}'", fits.size(), as_named(end)),
+    return tl::unexpected(
+        refused(fmt::format("there is no queue for channel '{}'{}", asked(end),
+                            pattern.endpoint.empty() ? "" : " at that endpoint"),
+                "name it by the last six characters of its uuid, or as chn0; the list of queues has all"));
+  return tl::unexpected(refused(fmt::format("{} queues fit channel '{}'", fits.size(), asked(end)),
                                 "give more of the uuid's end, or a part of the endpoint's name"));
 }
 
@@ -157,7 +159,8 @@ Json OutboxDesk::retarget(const ControlRequest& request) {
   const auto to = find(request.to);
   if (!to) return bad_answer(to.error());
   if (from->unstamped || to->unstamped)
-    return bad_answer(refused("nobody knows the time of these readings, so no endpoint can take them", "export them instead"));
+    return bad_answer(
+        refused("nobody knows the time of these readings, so no endpoint can take them", "export them instead"));
   if (from->name == to->name) return bad_answer(refused("both are the same queue", {}));
   return counted(outbox_.retarget(from->name, to->name));
 }

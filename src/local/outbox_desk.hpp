@@ -12,9 +12,9 @@
 
 namespace vz::local {
 
-/// Answers the requests that are about the outbox: for the control socket of a daemon, or, in a process of its own, for a
-/// file that no daemon holds; then no queue is open. May wait for the disk. Thread-safe as the outbox is; nothing changes
-/// after construction. uuids are shown by their end alone.
+/// Answers the requests that are about the outbox: for the control socket of a daemon, or, in a process of its own, for
+/// a file that no daemon holds; then no queue is open. May wait for the disk. Thread-safe as the outbox is; nothing
+/// changes after construction. uuids are shown by their end alone.
 class OutboxDesk {
  public:
   /// A queue that is being delivered.

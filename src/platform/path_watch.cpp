@@ -46,8 +46,13 @@ PathWatch::PathWatch(const std::string& path) : path_(path), fd_(::inotify_init1
 
 void PathWatch::watch(const std::string& folder, std::string_view name) {
   if (!fd_ || names_.size() >= kMostWatches) return;
-  const int watched = ::inotify_add_watch(fd_.get(), folder.c_str(), kNames | kFolder | IN_ONLYDIR);
-  if (watched >= 0) names_.push_back({watched, std::string{name}});
+  // what else comes and goes in a folder that is only passed through must not wake anybody
+  const int watched = ::inotify_add_watch(fd_.get(), folder.c_str(), kFolder | IN_ONLYDIR | (name.empty() ? 0U : kNames));
+  if (watched < 0) return;
+  names_.push_back({watched, std::string{name}});
+  const auto named = [&](const Name& known) { return known.folder == watched && !known.name.empty(); };
+  if (name.empty() && std::any_of(names_.begin(), names_.end(), named))  // a link has led here a second time
+    ::inotify_add_watch(fd_.get(), folder.c_str(), kFolder | IN_ONLYDIR | kNames);
 }
 
 /// Goes the way of the path as the kernel would. Each folder is watched before it is looked into, so that nothing that
@@ -61,7 +66,7 @@ void PathWatch::follow_way() {
   while (true) {
     const std::string name = take_name(rest);
     if (name.empty()) break;
-    const std::string here = folder + "/" + name;
+    const std::string here = fmt::format("{}/{}", folder, name);
     const bool last = rest.find_first_not_of('/') == std::string::npos;
     struct stat found {};
     // a folder that is there tells of its own end: the one above it, where others come and go, can be left alone
@@ -75,8 +80,8 @@ void PathWatch::follow_way() {
     if (S_ISLNK(found.st_mode)) {
       if (++links > kMostLinks) break;
       const std::string target = read_link(here);
-      if (target.starts_with('/')) folder = "/";
-      rest = target + "/" + rest;
+      if (target.starts_with('/')) folder.assign(1, '/');
+      rest = fmt::format("{}/{}", target, rest);
       continue;
     }
     if (last) there_ = true;

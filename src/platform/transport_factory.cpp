@@ -6,6 +6,7 @@
 
 #include "platform/command_transport.hpp"
 #include "platform/file_transport.hpp"
+#include "platform/gpio_transport.hpp"
 #include "platform/onewire_transport.hpp"
 #include "platform/path_watch.hpp"
 #include "platform/serial_transport.hpp"
@@ -45,6 +46,15 @@ class PathReturn final : public ReturnWatch {
   platform::PathWatch way_;
 };
 
+constexpr const char* kSysfsGpio = "/sys/class/gpio";
+
+Expected<std::unique_ptr<Transport>> open_pulses(const GpioLines& lines, platform::GpioDriver& driver, LineSettings line) {
+  if (lines.pulse >= 0) return GpioTransport::open(lines, driver, kSysfsGpio);
+  auto serial = SerialTransport::open(lines.serial, line);
+  if (!serial) return serial;
+  return DirectedSerialTransport::open(std::move(*serial), lines, driver, kSysfsGpio);
+}
+
 }  // namespace
 
 std::unique_ptr<ReturnWatch> SystemTransportFactory::watch(const Endpoint& endpoint) {
@@ -68,6 +78,7 @@ Expected<std::unique_ptr<Transport>> SystemTransportFactory::open(const Endpoint
   if (const auto* file = std::get_if<FileSource>(&endpoint)) return FileTransport::open(*file);
   if (const auto* program = std::get_if<CommandSource>(&endpoint)) return CommandTransport::open(*program, ::geteuid());
   if (const auto* bus = std::get_if<OneWireBus>(&endpoint)) return OneWireTransport::open(*bus);
+  if (const auto* lines = std::get_if<GpioLines>(&endpoint)) return open_pulses(*lines, gpio_, line);
   return std::unique_ptr<Transport>{std::make_unique<NullTransport>()};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "platform/libgpiod_driver.hpp"
 #include "platform/resolver.hpp"
 #include "vz/transport.hpp"
 
@@ -21,6 +22,7 @@ class SystemTransportFactory final : public TransportFactory {
 
  private:
   platform::Resolver resolver_;
+  platform::LibgpiodDriver gpio_;
 };
 
 }  // namespace vz

@@ -18,6 +18,23 @@ void check_hex_option(const char* name, const Options& options, ProblemSink& pro
   if (auto odd = hex_problem(options.string(name)); !odd.empty()) problems.warning(name, fmt::format("{} {}", name, odd));
 }
 
+std::string check_key(const OptionValue& value) {
+  const auto& text = std::get<std::string>(value);
+  if (text.empty() || d0::parse_key(text)) return {};
+  return fmt::format("is no key: expected 32 hexadecimal digits, and nothing else; found {} characters", text.size());
+}
+
+/// Some write it with the security control byte in front, as the whole of the additional authenticated data.
+std::string_view authentication_key_digits(std::string_view text) {
+  constexpr std::string_view kSecurityControl = "30";
+  constexpr std::size_t kDigits = 32;
+  return text.size() == kSecurityControl.size() + kDigits && text.starts_with(kSecurityControl) ? text.substr(kSecurityControl.size()) : text;
+}
+
+std::string check_authentication_key(const OptionValue& value) {
+  return check_key(std::string{authentication_key_digits(std::get<std::string>(value))});
+}
+
 constexpr OptionSpec kOptions[] = {
     {.name = "device", .help = "serial port of the reading head, best by its stable name below /dev/serial/by-id"},
     {.name = "host", .help = "instead of device: TCP peer that forwards the meter, name:port or [IPv6]:port"},
@@ -39,6 +56,12 @@ constexpr OptionSpec kOptions[] = {
     {.name = "checksum", .default_text = "\"auto\"",
      .help = "auto: a telegram with a wrong check value (BCC, CRC) is refused; warn: used and reported; off: not looked at",
      .choices = "auto|warn|off"},
+    {.name = "key", .help = "decrypts the telegrams of a P1 port (Luxembourg, Austria), 32 hexadecimal digits; the grid operator has it",
+     .secret = true, .check = check_key},
+    {.name = "auth_key", .help = "the authentication key that belongs to it, 32 hexadecimal digits; not needed in Luxembourg",
+     .secret = true, .check = check_authentication_key},
+    {.name = "use_local_time", .type = OptionType::boolean, .default_text = "false",
+     .help = "true: never the meter's time; false: that of a P1 meter where it differs from the computer's by ten minutes at most"},
 };
 
 bool interval_allowed(const Options& options) { return !options.string("pullseq").empty(); }
@@ -47,6 +70,25 @@ d0::ChecksumMode checksum_mode(const std::string& text) {
   if (equal_ignoring_case(text, "warn")) return d0::ChecksumMode::warn;
   if (equal_ignoring_case(text, "off")) return d0::ChecksumMode::off;
   return d0::ChecksumMode::automatic;
+}
+
+/// Encrypted telegrams are bytes of eight bits, and decrypted ones are always checked.
+void read_keys(const Options& options, d0::D0Settings& settings, ProblemSink& problems) {
+  if (!options.string("key").empty()) settings.key = d0::parse_key(options.string("key"));
+  if (!options.string("auth_key").empty()) 
+    settings.authentication_key = d0::parse_key(authentication_key_digits(options.string("auth_key")));
+  if (!settings.key) {
+    if (settings.authentication_key) problems.error("auth_key", "auth_key alone decrypts nothing; key is needed as well");
+    return;
+  }
+  if (!settings.pull_sequence.empty())
+    problems.error("key", "key is for meters that send by themselves; leave out pullseq");
+  if (options.given("parity") && settings.line.format != CharacterFormat::n8)
+    problems.warning("parity", "parity cannot be, because encrypted telegrams need all eight bits of a character; 8n1 is used");
+  settings.line.format = CharacterFormat::n8;
+  if (settings.checksum != d0::ChecksumMode::automatic)
+    problems.warning("checksum", "checksum has no effect on encrypted telegrams: they are always checked");
+  settings.checksum = d0::ChecksumMode::automatic;
 }
 
 std::unique_ptr<MeterSource> make(const Options& options, ProblemSink& problems) {
@@ -69,6 +111,8 @@ std::unique_ptr<MeterSource> make(const Options& options, ProblemSink& problems)
   settings.read_timeout = std::chrono::seconds{std::clamp<std::int64_t>(options.integer("read_timeout"), 1, 3600)};
   settings.change_delay = std::chrono::milliseconds{std::clamp<std::int64_t>(options.integer("baudrate_change_delay"), 0, 60'000)};
   settings.checksum = checksum_mode(options.string("checksum"));
+  settings.use_local_time = options.boolean("use_local_time");
+  read_keys(options, settings, problems);
   if (options.integer("read_timeout") < 1)
     problems.warning("read_timeout", "read_timeout is less than one second; one second is used");
   if (options.integer("baudrate_change_delay") < 0) problems.warning("baudrate_change_delay", "baudrate_change_delay is negative; 0 is used");

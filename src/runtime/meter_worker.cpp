@@ -27,7 +27,7 @@ constexpr MonoDuration kFarAway = std::chrono::hours{24};
 std::string_view silence_hint(const Endpoint& endpoint) {
   if (std::holds_alternative<CommandSource>(endpoint)) return " Does the command work when the same user runs it by hand?";
   if (std::holds_alternative<OneWireBus>(endpoint)) return " Are the sensors wired right, and is the pull-up resistor there?";
-  if (std::holds_alternative<FileSource>(endpoint)) return "";
+  if (std::holds_alternative<FileSource>(endpoint) || std::holds_alternative<GpioLines>(endpoint)) return "";
   return " Is the reading head in its place, the meter's interface unlocked, speed and parity right?";
 }
 
@@ -211,6 +211,7 @@ void MeterWorker::run(std::stop_token stop) {
   now_ = environment_.clock.now();
   fresh_out();
   session_->lost(now_, out_);
+  if (!out_.readings.empty()) pipeline_.deliver(out_.readings, now_);  // pulses that were counted and not yet reported
   transport_.reset();
   pipeline_.leave_windows();
   heartbeat_.waiting();
@@ -343,6 +344,7 @@ void MeterWorker::step() {
     fresh_out();
     session_->lost(now_, out_);
     report_faults();
+    if (!out_.readings.empty()) pipeline_.deliver(out_.readings, now_);
     if (transport_) dump("closed\n");
     close_line(error);
   }

@@ -115,6 +115,7 @@ std::size_t MqttPublisher::add_outlet(const Channel& channel, std::string_view k
     const QueueName name{fmt::format("{}/{}{}", name_, kind, extra), settings.uuid};
     outlet.queue = environment_.outbox.open(name);
     environment_.gate.know(*outlet.queue, name);
+    queues_.push_back({name, *outlet.queue, settings.number});
   }
   outlets_.push_back(std::move(outlet));
   return outlets_.size() - 1;

@@ -95,6 +95,14 @@ class MqttPublisher final : public ReadingTap {
   /// One turn of run(): does what is due, then waits until something happens.
   void step();
 
+  /// The queues of the outbox that are in use here, for those who list and move what waits.
+  struct WaitingQueue {
+    QueueName name;
+    QueueId id{};
+    int channel = 0;  ///< chn<channel>
+  };
+  [[nodiscard]] const std::vector<WaitingQueue>& queues() const { return queues_; }
+
   [[nodiscard]] MqttStatus status() const;
   [[nodiscard]] const Heartbeat& heartbeat() const { return heartbeat_; }
 
@@ -148,6 +156,7 @@ class MqttPublisher final : public ReadingTap {
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<Channel*> by_number_;  ///< index: the channel's number; null for those that are not published
   std::vector<Outlet> outlets_;
+  std::vector<WaitingQueue> queues_;
   std::vector<Meter> meters_;
 
   Heartbeat heartbeat_;

@@ -52,6 +52,7 @@ MeterPipeline::MeterPipeline(const MeterSettings& meter, bool accept_old_stamps,
                                 make_aggregator(meter, settings.aggmode),
                                 DuplicateFilter{std::chrono::seconds{settings.duplicates}},
                                 i < queues.size() ? queues[i] : std::nullopt});
+    if (settings.unit) channels_.back().convert.emplace(*settings.unit);
   }
 }
 
@@ -81,14 +82,40 @@ void MeterPipeline::route(Channel& channel, std::span<const Reading> telegram) {
       refuse_old(telegram);
       continue;
     }
-    const Point point{reading.value, reading.stamp};
-    log_.print(Level::info, channel.section, "Adding reading to queue (value={:.2f} ts={})", point.value,
-               point.stamp.time_since_epoch().count());
-    latest_[static_cast<std::size_t>(&channel - channels_.data())] = {reading.value, now_.mono};
-    for (auto* tap : taps_) tap->raw(*channel.settings, reading);
-    if (channel.aggregator) channel.aggregator->add(point);
-    else send(channel, point);
+    if (!channel.convert) take(channel, reading);
+    else if (const Reading* converted = in_wanted_unit(channel, reading)) take(channel, *converted);
   }
+}
+
+void MeterPipeline::take(Channel& channel, const Reading& reading) {
+  const Point point{reading.value, reading.stamp};
+  log_.print(Level::info, channel.section, "Adding reading to queue (value={:.2f} ts={})", point.value,
+             point.stamp.time_since_epoch().count());
+  latest_[static_cast<std::size_t>(&channel - channels_.data())] = {reading.value, now_.mono};
+  for (auto* tap : taps_) tap->raw(*channel.settings, reading);
+  if (channel.aggregator) channel.aggregator->add(point);
+  else send(channel, point);
+}
+
+/// The reading in the unit that the channel asks for; null if its own cannot be converted to that: a number that means
+/// something else must not reach the channel.
+const Reading* MeterPipeline::in_wanted_unit(Channel& channel, const Reading& reading) {
+  const Unit& wanted = channel.convert->wanted();
+  const auto value = (*channel.convert)(reading.value, reading.unit);
+  if (!value) {
+    if (std::exchange(channel.told_unit, true)) return nullptr;
+    const auto unit = reading.unit.text();
+    log_.print(Level::alert, channel.section,
+               "the register {} {}, which cannot be converted to {} (option \"unit\"): its readings are not used. Leave out "
+               "\"unit\" to have the meter's own number, or name a unit that fits. Told once.",
+               reading.identifier.text(), unit.empty() ? std::string{"has no unit"} : fmt::format("is in {}", unit), wanted.text());
+    return nullptr;
+  }
+  converted_.identifier = reading.identifier;
+  converted_.value = *value;
+  converted_.unit = wanted;
+  converted_.stamp = reading.stamp;
+  return &converted_;
 }
 
 void MeterPipeline::refuse_old(std::span<const Reading> telegram) {
@@ -124,13 +151,14 @@ void MeterPipeline::end_cycle(Instant now) {
   look_at_clock(now);
   // a window whose time nobody knows cannot be kept for another boot: its readings are held one by one
   const bool at_once = !trusted_ && keep_windows_ == KeepWindows::always && window_store_ != nullptr;
-  if (meter_.aggtime > 0 && !at_once) {
-    if (now.mono < window_end_) {
-      if (window_store_ != nullptr && keep_windows_ == KeepWindows::always) save_windows();
-      return;
-    }
+  const bool over = now.mono >= window_end_;
+  if (meter_.aggtime > 0 && over) {
     const auto length = std::chrono::seconds{meter_.aggtime};
     window_end_ += length * ((now.mono - window_end_) / length + 1);
+  }
+  if (meter_.aggtime > 0 && !over && !at_once) {
+    if (window_store_ != nullptr && keep_windows_ == KeepWindows::always) save_windows();
+    return;
   }
   if (window_store_ == nullptr || keep_windows_ == KeepWindows::at_stop) {
     close_windows();
@@ -162,10 +190,11 @@ std::optional<MonoTime> MeterPipeline::next_window() const {
   return window_end_ + std::chrono::seconds{meter_.aggtime};
 }
 
-/// The same channel of the same meter with the same window, wherever it stands in the file.
+/// The same channel of the same meter with the same window and unit, wherever it stands in the file.
 std::string MeterPipeline::window_key(const Channel& channel) const {
-  return fmt::format("window/{}/{}/{}/{}", channel.settings->uuid, channel.settings->identifier.text(),
-                     static_cast<int>(channel.settings->aggmode), meter_.aggtime);
+  const auto& settings = *channel.settings;
+  return fmt::format("window/{}/{}/{}/{}{}{}", settings.uuid, settings.identifier.text(), static_cast<int>(settings.aggmode),
+                     meter_.aggtime, settings.unit ? "/" : "", settings.unit ? settings.unit->text() : std::string_view{});
 }
 
 void MeterPipeline::resume_windows(DurableOutbox& store, KeepWindows keep) {

@@ -11,6 +11,7 @@
 #include "core/aggregator.hpp"
 #include "core/channel_filter.hpp"
 #include "core/channel_matcher.hpp"
+#include "core/unit_conversion.hpp"
 #include "outbox/durable_outbox.hpp"
 #include "runtime/stamp_gate.hpp"
 #include "vz/log.hpp"
@@ -73,7 +74,11 @@ class MeterPipeline {
     std::optional<Aggregator> aggregator;
     DuplicateFilter duplicates;
     std::optional<QueueId> queue;
+    std::optional<UnitConverter> convert{};  ///< of the option `unit`
+    bool told_unit = false;
   };
+  void take(Channel& channel, const Reading& reading);
+  const Reading* in_wanted_unit(Channel& channel, const Reading& reading);
   void route(Channel& channel, std::span<const Reading> telegram);
   std::chrono::milliseconds look_at_clock(Instant now);
   void close_windows();
@@ -92,6 +97,7 @@ class MeterPipeline {
   std::vector<Channel> channels_;
   std::vector<LatestReading> latest_;
   std::vector<std::size_t> matches_;
+  Reading converted_;
   std::vector<Obis> registers_;
   bool obis_only_ = true;
   void save_windows();

@@ -12,8 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kSection = "clock";
-constexpr std::string_view kHeld = "unstamped/";
+constexpr std::string_view kSection = "main";
 /// Moved at a time: bounds how long other meters wait for the lock, and fits into one transaction of the outbox.
 constexpr std::size_t kMostMoved = 4096;
 constexpr std::size_t kPiece = 512;
@@ -31,12 +30,12 @@ WallTime since_boot(MonoTime at) {
 }  // namespace
 
 QueueName StampGate::held_queue(std::string_view boot, const QueueName& name) {
-  return {fmt::format("{}{}/{}", kHeld, boot.empty() ? "-" : boot, name.endpoint), name.channel};
+  return {fmt::format("{}{}/{}", kUnstamped, boot.empty() ? "-" : boot, name.endpoint), name.channel};
 }
 
 std::optional<std::string> StampGate::held_endpoint(const QueueName& name) {
-  if (!name.endpoint.starts_with(kHeld)) return std::nullopt;
-  const std::size_t slash = name.endpoint.find('/', kHeld.size());
+  if (!name.endpoint.starts_with(kUnstamped)) return std::nullopt;
+  const std::size_t slash = name.endpoint.find('/', kUnstamped.size());
   return slash == std::string::npos ? std::string{} : name.endpoint.substr(slash + 1);
 }
 
@@ -66,7 +65,7 @@ void StampGate::push(QueueId queue, Point point, const Instant& now, Stamp stamp
   Lane& lane = lanes_[queue];
   // behind what is held: order within a queue is the order of push()
   if (stamp == Stamp::right && !lane.holding) {
-    outbox_.push(queue, lane.sequencer.next(point.stamp), point.value);
+    outbox_.push(queue, lane.sequencer.next(point.stamp, now.mono - (now.wall - point.stamp)), point.value);
     return;
   }
   if (!lane.holding) {
@@ -88,17 +87,21 @@ bool StampGate::look() {
   if (trusted && !holds_ && told_wrong_) told_wrong_ = false;
   if (!trusted || !holds_) return trusted;
   if (store_ == nullptr) {
+    const std::scoped_lock lock(mutex_);
     release();
   } else {
-    const auto in_one_piece = store_->together();
+    auto in_one_piece = store_->moving();
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [queue, lane] : lanes_)
+      if (lane.holding) in_one_piece.from(*lane.holding);
     release();
   }
   return true;
 }
 
+/// Under the lock.
 void StampGate::release() {
   const Instant now = clock_.now();
-  const std::scoped_lock lock(mutex_);
   std::uint64_t waiting = 0;
   for (const auto& [queue, lane] : lanes_)
     if (lane.holding) waiting += outbox_.stats(*lane.holding).waiting;
@@ -133,8 +136,8 @@ bool StampGate::move_some(QueueId queue, Lane& lane, const Instant& now, std::si
     outbox_.peek(*lane.holding, std::min(kPiece, budget), piece);
     if (piece.empty()) break;
     for (const QueuedReading& held : piece) {
-      const WallTime stamp = now.wall_at(MonoTime{held.stamp.time_since_epoch()});
-      outbox_.push(queue, lane.sequencer.next(stamp), held.value);
+      const MonoTime at{held.stamp.time_since_epoch()};
+      outbox_.push(queue, lane.sequencer.next(now.wall_at(at), at), held.value);
     }
     outbox_.settle(*lane.holding, piece.front().sequence, piece.back().sequence, Verdict::accepted, {});
     budget -= piece.size();

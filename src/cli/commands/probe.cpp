@@ -9,6 +9,7 @@
 #include <fstream>
 #include <istream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 
 #include "cli/borrow.hpp"
@@ -18,11 +19,12 @@
 #include "cli/probe/prober.hpp"
 #include "cli/probe/section_text.hpp"
 #include "config/config.hpp"
-#include "config/insert_meter.hpp"
+#include "config/edit.hpp"
 #include "core/endpoint_options.hpp"
 #include "platform/clock.hpp"
 #include "platform/serial_ports.hpp"
 #include "platform/transport_factory.hpp"
+#include "platform/wait.hpp"
 
 namespace vz::cli::commands {
 namespace {
@@ -154,7 +156,7 @@ int write(const Typed& typed, const std::vector<std::string>& sections, const Co
     if (!old) return complain(old.error(), EX_CONFIG);
     text = *old;
     for (const std::string& section : sections) {
-      auto inserted = config::insert_meter(text, section);
+      auto inserted = config::with_written_element(text, "meters", section);
       if (!inserted) {
         inserted.error().where = typed.write;
         return complain(inserted.error(), EX_CONFIG);
@@ -204,12 +206,12 @@ int run(const CommandLine& line) {
     const bool send = !typed.listen_only && (named || typed.yes || allowed(device, line));
     asking.push_back(send ? ProbePlan::Asking::allowed : ProbePlan::Asking::not_allowed);
   }
-  Interrupt interrupt;
+  std::optional<Interrupt> interrupt;  // from the first loan on: a wait for that ends with Ctrl-C like any program
   const SystemClock clock;
   SystemTransportFactory transports;
   std::vector<std::string> sections;
   int status = EX_OK;
-  for (std::size_t i = 0; i < endpoints.size() && !interrupt.requested(); ++i) {
+  for (std::size_t i = 0; i < endpoints.size() && !(interrupt && interrupt->requested()); ++i) {
     const std::string& device = typed.devices[i];
     ProbeSettings settings{.endpoint = endpoints[i],
                            .asking = asking[i],
@@ -220,7 +222,9 @@ int run(const CommandLine& line) {
         line.err << fmt::format("{:5.1f} s  {}\n", std::chrono::duration<double>(elapsed).count(), what);
       };
     const auto borrowed = borrow_line(endpoints[i], typed.socket, local::kLendFor, line.err);
-    const ProbeResult result = probe(settings, transports, clock, interrupt.wake());
+    if (!interrupt) interrupt.emplace();
+    const ProbeResult result = probe(settings, transports, clock, interrupt->wake());
+    const MonoTime rested = clock.now().mono + kMeterRest;
     if (result.error && !result.stopped) line.err << "vzlogger probe: " << result.error->text() << '\n';
     if (typed.json) {
       line.out << as_json(device, result).dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
@@ -230,6 +234,7 @@ int run(const CommandLine& line) {
     line.out.flush();
     if (result.meter) sections.push_back(section_text(*result.meter));
     else if (named) status = result.error ? EX_UNAVAILABLE : std::max(status, kNotGood);
+    if (result.meter && !result.meter->pushes) platform::wait_for(-1, 0, rested, interrupt->wake());
   }
   if (sections.empty()) return status == EX_OK ? kNotGood : status;
   if (typed.write.empty()) return status;

@@ -106,14 +106,17 @@ class Outboxes {
       settings = *found;
     }
     if (settings.path.empty())
-      return tl::unexpected(Error{.what = "no daemon runs, and the configuration keeps the outbox in memory alone", .where = choices.config, .remedy = {}});
+      return tl::unexpected(Error{.what = "no daemon runs, and the configuration keeps the outbox in memory alone",
+                                  .where = choices.config,
+                                  .remedy = {}});
     outbox_ = std::make_unique<DurableOutbox>(clock_, log_, settings, system_files());
     outbox_->on_push([] {});
     if (auto started = outbox_->start(DurableOutbox::IfMissing::fail); !started) {
       outbox_.reset();
       return tl::unexpected(started.error());
     }
-    desk_ = std::make_unique<local::OutboxDesk>(*outbox_, std::vector<local::OutboxDesk::OpenQueue>{}, StampGate::held_endpoint);
+    desk_ = std::make_unique<local::OutboxDesk>(*outbox_, std::vector<local::OutboxDesk::OpenQueue>{},
+                                                StampGate::held_endpoint);
     return {};
   }
 
@@ -122,9 +125,10 @@ class Outboxes {
     if (!text) return tl::unexpected(text.error());
     const auto result = config::load(*text, {all_protocols(), all_sinks()});
     if (!result.settings)
-      return tl::unexpected(Error{.what = "no daemon runs, and this configuration, which should say where the outbox is, is wrong",
-                                  .where = path,
-                                  .remedy = "name the file: --file /var/lib/vzlogger/outbox.db"});
+      return tl::unexpected(
+          Error{.what = "no daemon runs, and this configuration, which should say where the outbox is, is wrong",
+                .where = path,
+                .remedy = "name the file: --file /var/lib/vzlogger/outbox.db"});
     return durable_settings(result.settings->outbox, std::getenv("STATE_DIRECTORY"));
   }
 
@@ -142,8 +146,9 @@ std::string utc(std::int64_t ms) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss clock{time - day};
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count());
 }
 
 std::string word(const Json& json, const char* name) {
@@ -194,19 +199,24 @@ int list(const CommandLine& line, Outboxes& outboxes, const Choices& choices) {
     line.out << "nothing waits\n";
     return EX_OK;
   }
-  std::vector<std::vector<std::string>> rows{{"", "CHANNEL", "WAITING", "REJECTED", "DROPPED", "OLDEST (UTC)", "ENDPOINT"}};
+  std::vector<std::vector<std::string>> rows{
+      {"", "CHANNEL", "WAITING", "REJECTED", "DROPPED", "OLDEST (UTC)", "ENDPOINT"}};
   for (const Json& queue : queues) {
     const bool orphan = queue.value("orphan", Json()) == true;
     const bool unstamped = queue.value("unstamped", Json()) == true;
     std::string note = unstamped ? "  (of unknown time: can be exported or dropped)"
-                       : orphan && outboxes.daemon() ? "  (not in the configuration: can be exported, retargeted or dropped)"
-                                                     : "";
-    rows.push_back({word(queue, "section"), word(queue, "channel"), figure(queue, "waiting"), figure(queue, "rejected"), figure(queue, "dropped"),
-                    time_of(queue, "oldest"), word(queue, "endpoint") + note});
+                       : orphan && outboxes.daemon()
+                           ? "  (not in the configuration: can be exported, retargeted or dropped)"
+                           : "";
+    rows.push_back({word(queue, "section"), word(queue, "channel"), figure(queue, "waiting"), figure(queue, "rejected"),
+                    figure(queue, "dropped"), time_of(queue, "oldest"), word(queue, "endpoint") + note});
   }
   line.out << table(rows, 0);
-  if (!outboxes.daemon()) line.out << "no daemon runs: this is what waits in the file\n";
-  else line.out << "rejected and dropped are counted since the daemon's start; all that was rejected: vzlogger queue rejected\n";
+  if (!outboxes.daemon())
+    line.out << "no daemon runs: this is what waits in the file\n";
+  else
+    line.out << "rejected and dropped are counted since the daemon's start; all that was rejected: vzlogger queue "
+                "rejected\n";
   return EX_OK;
 }
 
@@ -236,8 +246,11 @@ int rejected(const CommandLine& line, Outboxes& outboxes, const Choices& choices
     if (!any && !choices.json) rows.push_back({"ID", "CHANNEL", "TIME (UTC)", "VALUE", "WHY"});
     any = true;
     for (const Json& reading : page) {
-      if (choices.json) line.out << local::dump(reading) << "\n";
-      else rows.push_back({figure(reading, "id"), word(reading, "channel"), time_of(reading, "stamp"), figure(reading, "value"), word(reading, "reason")});
+      if (choices.json)
+        line.out << local::dump(reading) << "\n";
+      else
+        rows.push_back({figure(reading, "id"), word(reading, "channel"), time_of(reading, "stamp"),
+                        figure(reading, "value"), word(reading, "reason")});
     }
     line.out << table(rows, 0);
     return true;
@@ -262,7 +275,8 @@ bool sure(const CommandLine& line, const std::string& question) {
   line.out << question << " [y/N] " << std::flush;
   std::string answer;
   std::getline(line.in, answer);
-  return !answer.empty() && (answer.front() == 'y' || answer.front() == 'Y' || answer.front() == 'j' || answer.front() == 'J');
+  return !answer.empty() &&
+         (answer.front() == 'y' || answer.front() == 'Y' || answer.front() == 'j' || answer.front() == 'J');
 }
 
 int by_ids(const CommandLine& line, Outboxes& outboxes, const Choices& choices, Kind kind) {
@@ -276,7 +290,8 @@ int by_ids(const CommandLine& line, Outboxes& outboxes, const Choices& choices, 
     if (!found) return failed(line, found.error());
     ids = std::move(*found);
   }
-  if (kind == Kind::forget && !choices.yes && !sure(line, fmt::format("Throw {} rejected readings away for good?", ids.size()))) {
+  if (kind == Kind::forget && !choices.yes &&
+      !sure(line, fmt::format("Throw {} rejected readings away for good?", ids.size()))) {
     line.out << "nothing was done\n";
     return EXIT_FAILURE;
   }
@@ -290,8 +305,11 @@ int by_ids(const CommandLine& line, Outboxes& outboxes, const Choices& choices, 
     if (!answer) return failed(line, answer.error());
     count += whole(*answer, "count");
   }
-  if (kind == Kind::requeue) line.out << fmt::format("{} reading(s) wait again{}\n", count, outboxes.daemon() ? " and are sent" : " and are sent when the daemon runs");
-  else line.out << fmt::format("{} reading(s) were thrown away\n", count);
+  if (kind == Kind::requeue)
+    line.out << fmt::format("{} reading(s) wait again{}\n", count,
+                            outboxes.daemon() ? " and are sent" : " and are sent when the daemon runs");
+  else
+    line.out << fmt::format("{} reading(s) were thrown away\n", count);
   return count > 0 || choices.all ? EX_OK : EXIT_FAILURE;
 }
 
@@ -299,8 +317,13 @@ void export_page(const Json& answer, const Choices& choices, std::ostream& out) 
   const bool unstamped = answer.value("unstamped", Json()) == true;
   for (const Json& reading : list_of(answer, "readings")) {
     if (!reading.is_array() || reading.size() != 3) continue;
-    if (choices.format == "json") out << fmt::format("[{},{}]\n", reading[1].dump(), reading[2].dump());
-    else out << fmt::format("{},{},{}\n", reading[1].dump(), unstamped || !reading[1].is_number_integer() ? std::string{} : utc(reading[1].get<std::int64_t>()), reading[2].dump());
+    if (choices.format == "json")
+      out << fmt::format("[{},{}]\n", reading[1].dump(), reading[2].dump());
+    else
+      out << fmt::format(
+          "{},{},{}\n", reading[1].dump(),
+          unstamped || !reading[1].is_number_integer() ? std::string{} : utc(reading[1].get<std::int64_t>()),
+          reading[2].dump());
   }
 }
 
@@ -319,7 +342,9 @@ int export_queue(const CommandLine& line, Outboxes& outboxes, const Choices& cho
   for (bool first = true;; first = false) {
     const auto answer = outboxes.ask(request);
     if (!answer) return failed(line, answer.error());
-    if (first && choices.format == "csv") out << (answer->value("unstamped", Json()) == true ? "milliseconds since boot,,value\n" : "milliseconds since 1970,time (UTC),value\n");
+    if (first && choices.format == "csv")
+      out << (answer->value("unstamped", Json()) == true ? "milliseconds since boot,,value\n"
+                                                         : "milliseconds since 1970,time (UTC),value\n");
     const Json& page = list_of(*answer, "readings");
     if (page.empty() || !page.back().is_array() || page.back().empty()) break;
     const auto last = page.back()[0].is_number_integer() ? page.back()[0].get<std::int64_t>() : 0;
@@ -329,8 +354,10 @@ int export_queue(const CommandLine& line, Outboxes& outboxes, const Choices& cho
     export_page(*answer, choices, out);
   }
   out.flush();
-  if (!out) return failed(line, {.what = "cannot write all of it", .where = choices.output, .remedy = "is the disk full?"});
-  if (!choices.output.empty()) line.out << fmt::format("{} reading(s) written to {}; they still wait here\n", count, choices.output);
+  if (!out)
+    return failed(line, {.what = "cannot write all of it", .where = choices.output, .remedy = "is the disk full?"});
+  if (!choices.output.empty())
+    line.out << fmt::format("{} reading(s) written to {}; they still wait here\n", count, choices.output);
   return EX_OK;
 }
 
@@ -339,13 +366,15 @@ int one_queue(const CommandLine& line, Outboxes& outboxes, const Choices& choice
   request.kind = kind;
   request.queue = {choices.channel, choices.endpoint};
   request.to = {choices.to, choices.to_endpoint};
-  if (kind == Kind::drop && !choices.yes && !sure(line, fmt::format("Throw away all that waits for channel {}, for good?", choices.channel))) {
+  if (kind == Kind::drop && !choices.yes &&
+      !sure(line, fmt::format("Throw away all that waits for channel {}, for good?", choices.channel))) {
     line.out << "nothing was done\n";
     return EXIT_FAILURE;
   }
   const auto answer = outboxes.ask(request);
   if (!answer) return failed(line, answer.error());
-  line.out << fmt::format("{} reading(s) {}\n", whole(*answer, "count"), kind == Kind::drop ? "were thrown away" : "were moved");
+  line.out << fmt::format("{} reading(s) {}\n", whole(*answer, "count"),
+                          kind == Kind::drop ? "were thrown away" : "were moved");
   return EX_OK;
 }
 
@@ -370,37 +399,46 @@ void add_commands(CLI::App& app, Choices& choices, Work& work) {
   shown->callback([&] { work = rejected; });
   auto* requeue = app.add_subcommand("requeue", "sends rejected readings once more");
   add_ids(*requeue, choices);
-  requeue->callback([&] { work = [](auto& line, auto& outboxes, auto& c) { return by_ids(line, outboxes, c, Kind::requeue); }; });
+  requeue->callback(
+      [&] { work = [](auto& line, auto& outboxes, auto& c) { return by_ids(line, outboxes, c, Kind::requeue); }; });
   auto* forget = app.add_subcommand("forget", "throws rejected readings away");
   add_ids(*forget, choices);
   forget->add_flag("--yes", choices.yes, "do not ask");
-  forget->callback([&] { work = [](auto& line, auto& outboxes, auto& c) { return by_ids(line, outboxes, c, Kind::forget); }; });
+  forget->callback(
+      [&] { work = [](auto& line, auto& outboxes, auto& c) { return by_ids(line, outboxes, c, Kind::forget); }; });
   auto* exported = app.add_subcommand("export", "prints what waits for a channel; it goes on waiting");
   add_channel(*exported, choices);
-  exported->add_option("--format", choices.format, "csv, or json: a line [milliseconds, value] for each")->check(CLI::IsMember({"csv", "json"}))->capture_default_str();
+  exported->add_option("--format", choices.format, "csv, or json: a line [milliseconds, value] for each")
+      ->check(CLI::IsMember({"csv", "json"}))
+      ->capture_default_str();
   exported->add_option("-o,--output", choices.output, "a file to write to");
   exported->callback([&] { work = export_queue; });
-  auto* retarget = app.add_subcommand("retarget", "hands what waits for a channel that nobody sends to another channel");
+  auto* retarget =
+      app.add_subcommand("retarget", "hands what waits for a channel that nobody sends to another channel");
   add_channel(*retarget, choices);
   retarget->add_option("TO", choices.to, "the channel that gets it")->required();
   retarget->add_option("--to-endpoint", choices.to_endpoint, "a part of the name of that one's endpoint");
-  retarget->callback([&] { work = [](auto& line, auto& outboxes, auto& c) { return one_queue(line, outboxes, c, Kind::retarget); }; });
+  retarget->callback(
+      [&] { work = [](auto& line, auto& outboxes, auto& c) { return one_queue(line, outboxes, c, Kind::retarget); }; });
   auto* drop = app.add_subcommand("drop", "throws away what waits for a channel that nobody sends");
   add_channel(*drop, choices);
   drop->add_flag("--yes", choices.yes, "do not ask");
-  drop->callback([&] { work = [](auto& line, auto& outboxes, auto& c) { return one_queue(line, outboxes, c, Kind::drop); }; });
+  drop->callback(
+      [&] { work = [](auto& line, auto& outboxes, auto& c) { return one_queue(line, outboxes, c, Kind::drop); }; });
 }
 
 int run(const CommandLine& line) {
-  CLI::App app{"Shows what waits to be delivered, and deals with what was rejected or belongs to no channel any more. Asks the "
-               "running daemon; if none runs, works on its file.\nStatus: 0 done, 1 refused or nothing to do, 69 there is "
-               "neither a daemon nor a file.",
-               "vzlogger queue"};
+  CLI::App app{
+      "Shows what waits to be delivered, and deals with what was rejected or belongs to no channel any more. Asks the "
+      "running daemon; if none runs, works on its file.\nStatus: 0 done, 1 refused or nothing to do, 69 there is "
+      "neither a daemon nor a file.",
+      "vzlogger queue"};
   Choices choices;
   Work work = list;
   app.add_flag("--json", choices.json, "JSON instead of text");
   app.add_option("--socket", choices.socket, "the daemon's control socket")->capture_default_str();
-  app.add_option("-c,--config", choices.config, "the configuration, which says where the file is")->capture_default_str();
+  app.add_option("-c,--config", choices.config, "the configuration, which says where the file is")
+      ->capture_default_str();
   app.add_option("--file", choices.file, "the outbox's file itself; no daemon may run on it");
   app.require_subcommand(0, 1);
   add_commands(app, choices, work);

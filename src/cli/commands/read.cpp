@@ -13,13 +13,16 @@
 #include "cli/borrow.hpp"
 #include "cli/capture.hpp"
 #include "cli/command_options.hpp"
+#include "cli/help.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/meter_choice.hpp"
 #include "cli/readout.hpp"
 #include "cli/session_runner.hpp"
 #include "cli/traffic_text.hpp"
+#include "config/tables.hpp"
 #include "platform/clock.hpp"
 #include "platform/transport_factory.hpp"
+#include "platform/wait.hpp"
 
 namespace vz::cli::commands {
 namespace {
@@ -181,7 +184,10 @@ Expected<std::string> capture_content(const Typed& typed, const CommandLine& lin
 int read_capture(const Typed& typed, std::vector<std::byte> bytes, Printer& printer, const CommandLine& line) {
   const CaptureKind kind = prepare_capture(bytes);
   const std::string protocol = typed.protocol.empty() ? kind.protocol : typed.protocol;
-  std::vector<std::string> options{"host=capture:0"};  // nothing is opened, but a section needs a place to read from
+  // nothing is opened, but a section needs a place to read from
+  const Protocol* known = find_protocol(all_protocols(), protocol);
+  const bool by_host = known == nullptr || config::find_option(known->options, "host") != nullptr;
+  std::vector<std::string> options{by_host ? "host=capture:0" : "device=capture"};
   if (protocol == "d0" || protocol == "sml") options.push_back("parity=" + kind.parity);
   options.insert(options.end(), typed.options.begin(), typed.options.end());
   auto meter = meter_from_options(protocol, options);
@@ -231,11 +237,11 @@ int open_failed(const CommandLine& line, const Error& error) {
 }
 
 int read_meter(const Typed& typed, ChosenMeter meter, Printer& printer, const CommandLine& line) {
-  Interrupt interrupt;
-  const SystemClock clock;
   const bool repeated = typed.every > 0 || typed.count > 1;
   const auto borrowed = borrow_line(meter.source->endpoint, typed.socket,
                                     repeated ? local::kLongestLending : local::kLendFor, line.err);
+  Interrupt interrupt;
+  const SystemClock clock;
   SystemTransportFactory transports;
   Session& session = *meter.source->session;
   auto transport = transports.open(meter.source->endpoint, session.initial_line(), clock.now().mono + kOpenLimit, interrupt.wake());
@@ -284,6 +290,8 @@ int read_meter(const Typed& typed, ChosenMeter meter, Printer& printer, const Co
     if (printer.broken() || !repeated || (typed.count > 0 && readings >= typed.count)) break;
     due = std::max(due + duration(typed.every), result.at.mono);
   }
+  if (borrowed && !borrowed->meters().empty() && session.pulls())  // the daemon asks as soon as it has its line again
+    platform::wait_for(-1, 0, clock.now().mono + kMeterRest, interrupt.wake());
   return failed || readings == 0 ? kNotGood : EX_OK;
 }
 

@@ -27,9 +27,10 @@ Expected<Json> ask_status(const std::string& socket) {
 }
 
 int run(const CommandLine& line) {
-  CLI::App app{"Shows how the running daemon does: meters, channels, endpoints, outbox.\n"
-               "Status: 0 all is well, 1 there is trouble, 69 no daemon answers.",
-               "vzlogger status"};
+  CLI::App app{
+      "Shows how the running daemon does: meters, channels, endpoints, outbox.\n"
+      "Status: 0 all is well, 1 there is trouble, 69 no daemon answers.",
+      "vzlogger status"};
   std::string socket = local::control_path(std::getenv("RUNTIME_DIRECTORY"));
   bool json = false;
   app.add_flag("--json", json, "one line of JSON instead of text");
@@ -42,14 +43,17 @@ int run(const CommandLine& line) {
     line.err << "vzlogger status: " << report.error().text() << "\n";
     return EX_UNAVAILABLE;
   }
-  if (json) line.out << local::dump(*answer) << "\n";
-  else line.out << status_text(*report);
+  if (json)
+    line.out << local::dump(*answer) << "\n";
+  else
+    line.out << status_text(*report);
   return health(*report).ok() ? EX_OK : EXIT_FAILURE;
 }
 
 }  // namespace
 
 extern const Command status_command;
-const Command status_command{"status", "shows how the running daemon does", "Zustand, Übersicht, läuft der Dienst, letzte Werte, Fehler", run};
+const Command status_command{"status", "shows how the running daemon does",
+                             "Zustand, Übersicht, läuft der Dienst, letzte Werte, Fehler", run};
 
 }  // namespace vz::cli::commands

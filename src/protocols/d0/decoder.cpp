@@ -288,8 +288,7 @@ bool D0Decoder::feed_tail(std::byte byte, D0Event& event) {
   if (byte == kEtx) {
     damage(event, FaultKind::truncated, "ETX without STX");
   } else if (is_line_end(byte)) {
-    if (crc_digits_ == kCrcDigits) finish_crc(event);
-    else if (crc_digits_ > 0) damage(event, FaultKind::check_value, "the CRC is cut short");
+    if (crc_digits_ > 0) finish_crc(event);  // fewer than four digits: some meters leave out leading zeros
     else if (++line_ends_ > 2) finish_plain(event);
   } else if (is_hex(byte) && crc_digits_ < kCrcDigits && message_.size() == block_end_ + crc_digits_ + 1) {
     ++crc_digits_;
@@ -350,7 +349,7 @@ void D0Decoder::finish_checked(D0Event& event) {
 }
 
 void D0Decoder::finish_crc(D0Event& event) {
-  const std::string_view digits = view(block_end_, block_end_ + kCrcDigits);
+  const std::string_view digits = view(block_end_, block_end_ + crc_digits_);
   unsigned received = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), received, 16);
   event.check = CheckValue::crc16;

@@ -39,6 +39,8 @@ constexpr std::ptrdiff_t kWakeUpNuls = 10;
 /// a pause of 1.5 to 1.7 s before the request. Shorter ones are what users found out for their meter: sent as they are.
 constexpr std::size_t kStandardWakeUp = 60;
 constexpr milliseconds kWakeUpPause{1600};
+/// A serial line that is silent for so long inside an encrypted telegram has lost a part of it.
+constexpr milliseconds kFrameGap{300};
 
 struct Speed {
   char id;
@@ -67,12 +69,26 @@ unsigned speed(const Speed (&table)[N], char id) {
   return 0;
 }
 
+/// 0-0:1.0.0, with or without the groups that may be left out.
+bool is_clock(const Obis& code) {
+  const auto& g = code.groups;
+  return g[2] == 1 && g[3] == 0 && g[4] == 0 && (g[0] == 0 || g[0] == 255) && (g[1] == 0 || g[1] == 255) && g[5] == 255;
+}
+
+/// What a P1 meter has from a meter on its M-Bus: 0-1:24.2.1 and the like.
+bool is_from_other_meter(const Obis& code) {
+  const auto& g = code.groups;
+  return g[0] == 0 && g[1] >= 1 && g[1] <= 9 && g[2] == 24 && g[3] == 2;
+}
+
 }  // namespace
 
 D0Session::D0Session(D0Settings settings)
     : settings_(std::move(settings)),
       decoder_(settings_.checksum, settings_.line.format != CharacterFormat::n8),
-      line_(settings_.line) {}
+      line_(settings_.line) {
+  if (settings_.key && !pulls()) cipher_.emplace(*settings_.key, settings_.authentication_key);
+}
 
 unsigned D0Session::max_repeats() const {
   const auto nuls = std::count(settings_.pull_sequence.begin(), settings_.pull_sequence.end(), std::byte{0});
@@ -102,6 +118,9 @@ void D0Session::opened(Instant now, SessionOut& out) {
   repeats_ = 0;
   readout_end_.reset();
   deadline_ = now.mono + settings_.read_timeout;
+  if (cipher_) cipher_->reset();
+  last_frame_ = now.mono;
+  bytes_in_vain_ = 0;
   arm(now, out);
 }
 
@@ -216,7 +235,22 @@ void D0Session::send_repeat_request(Instant now, SessionOut& out) {
   deadline_ = transmitted_ + std::min<MonoDuration>(kStandardLimit, answer_limit());
 }
 
+/// Whether the head of an encrypted telegram (glo_cipher.hpp) ends in these bytes. Asked until the first good telegram.
+bool D0Session::looks_encrypted(std::span<const std::byte> bytes) {
+  bool found = false;
+  for (const std::byte byte : bytes) {
+    if (head_size_ == 0 && byte != std::byte{0xDB}) continue;
+    head_[head_size_++] = byte;
+    if (head_size_ == 2 && byte != std::byte{8}) head_size_ = 0;
+    if (head_size_ < head_.size()) continue;
+    found = found || (head_[10] == std::byte{0x82} && (head_[13] & ~std::byte{0x11}) == std::byte{0x20});
+    head_size_ = 0;
+  }
+  return found;
+}
+
 std::size_t D0Session::received(std::span<const std::byte> bytes, Instant now, MonoTime previous, SessionOut& out) {
+  if (cipher_) return received_encrypted(bytes, now, previous, out);
   arrivals_.remember(decoder_.position(), bytes.size(), now.mono, previous);
   const std::uint64_t position = decoder_.position();
   const bool was_inside = decoder_.in_block();
@@ -232,6 +266,8 @@ std::size_t D0Session::received(std::span<const std::byte> bytes, Instant now, M
     arm(now, out);
     return bytes.size();
   }
+  if (message_length_ == 0 && state_ == State::listening && settings_.line.format == CharacterFormat::n8 && looks_encrypted(bytes))
+    out.faults.push_back({FaultKind::encryption, "the meter's telegrams are encrypted; set key (your grid operator has it)"});
   std::size_t used = 0;
   D0Event event;
   while (true) {
@@ -269,23 +305,28 @@ bool D0Session::handle(const D0Event& event, Instant now, SessionOut& out) {
   switch (event.kind) {
     case D0Event::Kind::none: return false;
     case D0Event::Kind::identification: on_identification(event, now, out); return false;
-    case D0Event::Kind::telegram: return on_telegram(event, now, out);
+    case D0Event::Kind::telegram:
+      return on_telegram(event, now.wall_at(arrivals_.at(event.block_offset)), false, now, out);
     case D0Event::Kind::damaged: on_damage(event, now, out); return false;
   }
   return false;
 }
 
-bool D0Session::on_telegram(const D0Event& event, Instant now, SessionOut& out) {
-  const bool vouched = event.check != CheckValue::none && !event.check_wrong;
+/// `authentic`: an authentication tag vouches for the telegram.
+bool D0Session::on_telegram(const D0Event& event, WallTime stamp, bool authentic, Instant now, SessionOut& out) {
+  const bool checked = event.check != CheckValue::none && !event.check_wrong;
+  const bool vouched = authentic || checked;
   DataBlockReader reader(event.block, vouched ? Grammar::lenient : Grammar::strict);
-  const WallTime stamp = now.wall_at(arrivals_.at(event.block_offset));
   if (out.text != nullptr) begin_text(event.identification, *out.text);
   std::size_t sets = 0;
+  std::optional<WallTime> clock;
+  own_times_.clear();
   DataSet set;
   while (reader.next(set)) {
     ++sets;
     if (out.text != nullptr)
       out.text->registers.push_back({std::string{set.address}, std::string{set.value}, std::string{set.unit}});
+    if (set.value.size() == kP1TimeLength && set.code && is_clock(*set.code)) clock = p1_time(set.value);
     if (!set.code || !out.wants(*set.code)) continue;
     const auto value = number(set.value);
     if (out.wants(Level::debug))
@@ -297,6 +338,9 @@ bool D0Session::on_telegram(const D0Event& event, Instant now, SessionOut& out) 
     reading.value = *value;
     reading.unit = Unit{set.unit};
     reading.stamp = stamp;
+    if (!set.stamp.empty() && is_from_other_meter(*set.code) && own_times_.size() < kMaxCaptures) {
+      if (const auto taken = p1_time(set.stamp)) own_times_.push_back({out.readings.size() - 1, *taken});
+    }
   }
   const char* wrong = reader.violation();
   if (wrong == nullptr && event.check == CheckValue::bcc && !reader.closed()) wrong = "no '!' before ETX";
@@ -312,18 +356,21 @@ bool D0Session::on_telegram(const D0Event& event, Instant now, SessionOut& out) 
   }
   if (event.check_wrong)
     out.faults.push_back({FaultKind::check_value, fmt::format("{}; used all the same, as configured (checksum)", event.reason)});
+  meter_time_used_ = false;
+  if (clock && vouched && !settings_.use_local_time) use_meter_time(*clock, stamp, out);
   if (vouched) {
-    decoder_.confirm_check();
+    if (checked) decoder_.confirm_check();
     if (settings_.checksum != ChecksumMode::automatic) gate_.observe(out.readings);
   } else {
     if (const unsigned refused = gate_.filter(out.readings); refused > 0)
       out.faults.push_back({FaultKind::implausible, fmt::format("{} counter value(s) not confirmed by the next telegram", refused)});
   }
+  if (meter_time_used_) drop_repeated_captures(*clock, out.readings);
   if (out.wants(Level::debug))
     out.notes.push_back({Level::debug, fmt::format("Read package with {} tuples (vendor={}, baudrate={}, identification={})",
                                                    sets, event.identification.vendor, event.identification.baud,
                                                    event.identification.text)});
-  saw_check_ = saw_check_ || vouched;
+  saw_check_ = saw_check_ || checked;
   quick_ = true;
   nak_rest_ -= nak_rest_ > 0 ? 1 : 0;
   block_length_ = static_cast<std::size_t>(decoder_.position() - event.block_offset);
@@ -332,6 +379,107 @@ bool D0Session::on_telegram(const D0Event& event, Instant now, SessionOut& out) 
   ++out.telegrams;
   end_cycle(now, out);
   return true;
+}
+
+/// The meter's clock, if it can be right, stamps its own values; what it has from another meter carries its own time.
+void D0Session::use_meter_time(WallTime clock, WallTime arrival, SessionOut& out) {
+  if (std::chrono::abs(clock - arrival) > kPlausible) return;
+  meter_time_used_ = true;
+  for (auto& reading : out.readings) reading.stamp = clock;
+  for (const auto& own : own_times_)
+    if (own.at <= clock + kPlausible && own.at >= clock - kOldestCapture) out.readings[own.reading].stamp = own.at;
+}
+
+/// A meter repeats what it has from another one until it gets the next value: that is one reading, not one a second.
+void D0Session::drop_repeated_captures(WallTime clock, std::vector<Reading>& readings) {
+  std::erase_if(readings, [&](const Reading& reading) {
+    const Obis& code = *reading.identifier.obis();
+    if (!is_from_other_meter(code) || reading.stamp == clock) return false;
+    for (auto& capture : captures_) {
+      if (capture.code != code) continue;
+      if (capture.at == reading.stamp && capture.value == reading.value) return true;
+      capture = {code, reading.stamp, reading.value};
+      return false;
+    }
+    if (captures_.size() < kMaxCaptures) captures_.push_back({code, reading.stamp, reading.value});
+    return false;
+  });
+}
+
+std::size_t D0Session::received_encrypted(std::span<const std::byte> bytes, Instant now, MonoTime previous, SessionOut& out) {
+  arrivals_.remember(cipher_->position(), bytes.size(), now.mono, previous);
+  last_byte_ = now.mono;
+  bytes_in_vain_ += bytes.size();
+  std::size_t used = 0;
+  GloEvent event;
+  while (true) {
+    used += cipher_->feed(bytes.subspan(used), event);
+    if (event.kind == GloEvent::Kind::none) break;
+    if (on_frame(event, now, out)) break;
+  }
+  arm_encrypted(now, out);
+  return used;
+}
+
+/// Returns true if a telegram has ended, so that the worker is to look at the readings first.
+bool D0Session::on_frame(const GloEvent& event, Instant now, SessionOut& out) {
+  last_frame_ = now.mono;
+  bytes_in_vain_ = 0;
+  if (event.kind == GloEvent::Kind::damaged) {
+    out.faults.push_back({event.fault, event.reason});
+    return false;
+  }
+  const WallTime stamp = now.wall_at(arrivals_.at(event.offset));
+  const std::size_t faults = out.faults.size();
+  decoder_.reset();
+  bool ended = false;
+  D0Event inner;
+  for (std::span<const std::byte> text = event.text; !ended;) {
+    text = text.subspan(decoder_.feed(text, inner));
+    if (inner.kind == D0Event::Kind::none) inner = decoder_.idle();
+    if (inner.kind == D0Event::Kind::none) break;
+    if (inner.kind == D0Event::Kind::damaged) on_damage(inner, now, out);
+    if (inner.kind != D0Event::Kind::telegram) continue;
+    if (!event.authentic && inner.check == CheckValue::none) {
+      out.faults.push_back({FaultKind::encryption, "nothing vouches for what was decrypted; set auth_key (your grid operator has it)"});
+      break;
+    }
+    ended = on_telegram(inner, stamp, event.authentic, now, out);
+  }
+  decoder_.reset();
+  if (!ended && !event.authentic) cipher_->refuse();
+  if (!ended && out.faults.size() == faults)
+    out.faults.push_back({FaultKind::encryption, "what was decrypted is no telegram; is the key this meter's?"});
+  return ended;
+}
+
+void D0Session::on_frame_silence(Instant now, SessionOut& out) {
+  const std::size_t in_vain = bytes_in_vain_;
+  bool begun = false;
+  for (GloEvent event = cipher_->idle(); event.kind != GloEvent::Kind::none;) {
+    begun = true;
+    if (on_frame(event, now, out)) return;
+    cipher_->feed({}, event);
+    if (event.kind == GloEvent::Kind::none) event = cipher_->idle();
+  }
+  if (begun || now.mono < last_frame_ + settings_.read_timeout) return;
+  if (in_vain > 0)
+    out.faults.push_back({FaultKind::grammar, fmt::format("{} bytes received, but no encrypted telegram begins in them; is the speed right? A "
+                                                          "meter that sends readable text needs no key", in_vain)});
+  else
+    out.faults.push_back({FaultKind::silence, fmt::format("nothing received for more than {} seconds", settings_.read_timeout.count())});
+  out.cycle_done = true;
+  last_frame_ = now.mono;
+  bytes_in_vain_ = 0;
+}
+
+void D0Session::arm_encrypted(Instant now, SessionOut& out) {
+  deadline_ = last_frame_ + settings_.read_timeout;
+  if (cipher_->in_frame() && settings_.paced_line) deadline_ = std::min<MonoTime>(deadline_, last_byte_ + kFrameGap);
+  if (deadline_ <= now.mono) deadline_ = now.mono + settings_.read_timeout;
+  out.timer = deadline_;
+  if (settings_.paced_line && cipher_->missing() > 1)
+    out.quiet_until = std::min(now.mono + arrivals_.line_time(std::min(cipher_->missing(), kMostGathered)), deadline_ - milliseconds{1});
 }
 
 void D0Session::on_damage(const D0Event& event, Instant now, SessionOut& out) {
@@ -395,6 +543,11 @@ void D0Session::end_cycle(Instant now, SessionOut& out) {
 }
 
 void D0Session::timer(Instant now, SessionOut& out) {
+  if (cipher_) {
+    if (now.mono >= deadline_) on_frame_silence(now, out);
+    arm_encrypted(now, out);
+    return;
+  }
   if (now.mono >= deadline_ || (decoder_.in_tail() && now.mono >= last_byte_ + arrivals_.line_time(kSilentCharacters))) {
     switch (state_) {
       case State::idle: break;
@@ -476,6 +629,8 @@ bool D0Session::deaf(MonoDuration elapsed) {
 
 void D0Session::lost(Instant now, SessionOut& out) {
   if (decoder_.in_block()) out.faults.push_back({FaultKind::truncated, "the line was lost inside the data block"});
+  if (cipher_ && cipher_->in_frame()) out.faults.push_back({FaultKind::truncated, "the line was lost inside an encrypted telegram"});
+  if (cipher_) cipher_->reset();
   decoder_.reset();
   state_ = State::idle;
   out.cycle_done = true;

@@ -9,6 +9,7 @@
 #include "core/arrival_log.hpp"
 #include "protocols/d0/counter_gate.hpp"
 #include "protocols/d0/decoder.hpp"
+#include "protocols/d0/glo_cipher.hpp"
 #include "protocols/d0/pause_learner.hpp"
 #include "vz/session.hpp"
 
@@ -27,7 +28,16 @@ struct D0Settings {
   std::chrono::milliseconds change_delay{0};    ///< 0: as long as the transmission takes
   ChecksumMode checksum = ChecksumMode::automatic;
   bool paced_line = true;                       ///< a serial line: characters take the time their speed says
+  bool use_local_time = false;                  ///< never the meter's time
+  std::optional<Key> key;                       ///< of encrypted telegrams, for meters that send by themselves
+  std::optional<Key> authentication_key;        ///< the same, where the configuration gives it
 };
+
+/// Meter and host may differ by this much for the meter's time to be believed: clocks drift by minutes, while a wrong time zone
+/// is half an hour at least.
+inline constexpr std::chrono::minutes kPlausible{10};
+/// A value that a P1 meter has from another meter can be this old.
+inline constexpr std::chrono::days kOldestCapture{31};
 
 /// The conversation with an IEC 62056-21 meter in modes A, B, C (and E, used as C), with one that pushes (mode D and
 /// its relatives), and with a DSMR P1 port. Clauses 6.3 to 6.5; timing: protocols of the standard's annex.
@@ -62,7 +72,14 @@ class D0Session final : public Session {
   void send_acknowledge(Instant now, SessionOut& out);
   void send_repeat_request(Instant now, SessionOut& out);
   void on_identification(const D0Event& event, Instant now, SessionOut& out);
-  bool on_telegram(const D0Event& event, Instant now, SessionOut& out);
+  bool on_telegram(const D0Event& event, WallTime stamp, bool authentic, Instant now, SessionOut& out);
+  void use_meter_time(WallTime clock, WallTime arrival, SessionOut& out);
+  void drop_repeated_captures(WallTime clock, std::vector<Reading>& readings);
+  std::size_t received_encrypted(std::span<const std::byte> bytes, Instant now, MonoTime previous, SessionOut& out);
+  bool on_frame(const GloEvent& event, Instant now, SessionOut& out);
+  void on_frame_silence(Instant now, SessionOut& out);
+  void arm_encrypted(Instant now, SessionOut& out);
+  bool looks_encrypted(std::span<const std::byte> bytes);
   void on_damage(const D0Event& event, Instant now, SessionOut& out);
   void on_silence(Instant now, SessionOut& out);
   void settle_line(Instant now);
@@ -113,6 +130,27 @@ class D0Session final : public Session {
   std::size_t block_length_ = 0;        ///< of the last good telegram, from the block's first byte to the end
   std::size_t message_length_ = 0;      ///< of the last good telegram with its identification
   ArrivalLog arrivals_;
+
+  /// A value that the meter has from another one, and when it took it over.
+  struct Capture {
+    Obis code;
+    WallTime at{};
+    double value = 0.0;
+  };
+  static constexpr std::size_t kMaxCaptures = 16;
+  std::vector<Capture> captures_;       ///< the latest one of each code
+  struct OwnTime {
+    std::size_t reading = 0;
+    WallTime at{};
+  };
+  std::vector<OwnTime> own_times_;      ///< of the telegram at hand
+  bool meter_time_used_ = false;        ///< for the telegram at hand
+
+  std::array<std::byte, 14> head_{};    ///< what may be the head of an encrypted telegram
+  std::size_t head_size_ = 0;
+  std::optional<GloReader> cipher_;     ///< for encrypted telegrams
+  MonoTime last_frame_{};               ///< end of the latest one, or when waiting for one began
+  std::size_t bytes_in_vain_ = 0;       ///< received since then
 };
 
 }  // namespace vz::d0

@@ -154,6 +154,7 @@ bool read_usual(std::string_view& rest, const char* last_close, DataSet& set) {
   while (class_of(*at) == kOrdinary && *at != ' ') ++at;
   set.value = {value, static_cast<std::size_t>(at - value)};
   set.unit = {};
+  set.stamp = {};
   if (*at == '*') {
     const char* const unit = ++at;
     while (class_of(*at) == kOrdinary) ++at;
@@ -274,9 +275,11 @@ bool DataBlockReader::read_brackets(DataSet& set) {
   std::string_view chosen;
   std::size_t star = 0;
   std::size_t chosen_star = 0;
+  set.stamp = {};
   if (!read_bracket(chosen, chosen_star)) return false;
   if (!rest_.empty() && rest_.front() == '(') {
     bool stamped = looks_like_stamp(chosen);  // then the first bracket with a unit is the value
+    if (stamped) set.stamp = chosen;
     while (!rest_.empty() && rest_.front() == '(') {
       if (!read_bracket(field, star)) return false;
       if (!stamped || star == std::string_view::npos) continue;
@@ -299,6 +302,21 @@ std::optional<double> number(std::string_view field) {
   const char* const end = at + field.size();
   if (const auto value = read_number(at, end); value && at == end) return value;
   return number_slowly(field);
+}
+
+std::optional<WallTime> p1_time(std::string_view field) {
+  if (field.size() != kP1TimeLength || (field.back() != 'S' && field.back() != 'W')) return std::nullopt;
+  std::array<unsigned, 6> parts{};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const char tens = field[2 * i];
+    const char ones = field[2 * i + 1];
+    if (!is_digit(tens) || !is_digit(ones)) return std::nullopt;
+    parts[i] = static_cast<unsigned>(tens - '0') * 10 + static_cast<unsigned>(ones - '0');
+  }
+  using namespace std::chrono;
+  const year_month_day date{year{2000 + static_cast<int>(parts[0])}, month{parts[1]}, day{parts[2]}};
+  if (!date.ok() || parts[3] > 23 || parts[4] > 59 || parts[5] > 59) return std::nullopt;
+  return sys_days{date} + hours{parts[3]} + minutes{parts[4]} + seconds{parts[5]} - hours{field.back() == 'S' ? 2 : 1};
 }
 
 }  // namespace vz::d0

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "vz/obis.hpp"
+#include "vz/time.hpp"
 
 // The text layer of IEC 62056-21 and DSMR P1: data blocks, data sets, numbers, check values.
 // All pure and without allocation; views point into the argument.
@@ -26,6 +27,7 @@ struct DataSet {
   std::string_view address;
   std::string_view value;  ///< of the bracket that holds the register's value
   std::string_view unit;   ///< behind `*`, or set apart by a blank; empty if there is none
+  std::string_view stamp;  ///< the bracket before the value, where that is a time (DSMR, demand); else empty
   std::optional<Obis> code;      ///< of the address, if it is an OBIS code
 };
 
@@ -66,5 +68,10 @@ class DataBlockReader {
 /// The number in a value field, if the whole field is one: sign, digits, decimal point (or the comma that some meters
 /// send). Hexadecimal words, dates, times and error texts (`ER11`) are no numbers.
 std::optional<double> number(std::string_view field);
+
+/// The time that a DSMR P1 meter writes as `YYMMDDhhmmssS` in summer and `...W` in winter: Central European time, the letter
+/// says which. Empty for anything else; a time without letter is not to be trusted in the hour that comes twice.
+std::optional<WallTime> p1_time(std::string_view field);
+inline constexpr std::size_t kP1TimeLength = 13;
 
 }  // namespace vz::d0

@@ -58,7 +58,10 @@ void FileSession::take(const Record& record, Instant now, SessionOut& out) {
     case RecordKind::trouble: out.notes.push_back({Level::warning, std::string{record.text}}); break;
     case RecordKind::end: out.cycle_done = timed_; break;
     case RecordKind::message:
-    case RecordKind::sensor: break;
+    case RecordKind::sensor:
+    case RecordKind::level:
+    case RecordKind::edge:
+    case RecordKind::pulse: break;
   }
 }
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <sstream>
 
+#include "core/hex.hpp"
 #include "vz/version.hpp"
 
 namespace vz::metersim {
@@ -22,6 +23,8 @@ using std::chrono::milliseconds;
 /// The options as they were typed; empty where the default depends on the meter.
 struct Typed {
   std::string meter = "mt372";
+  std::string key;
+  std::string protection;
   std::string telegram;
   std::string identification;
   std::string mode;
@@ -64,7 +67,9 @@ constexpr const char* kSummary =
 constexpr const char* kExamples = R"(Examples:
   An MT372 behind an optical head; vzlogger's device is then /tmp/meter:
     vzmetersim --pty /tmp/meter
-  The same behind a serial server, at TCP port 7000 of this machine:
+  A customer interface on an M-Bus that sends every second, encrypted:
+    vzmetersim --meter mbus --mode push --period 1 --key 000102030405060708090A0B0C0D0E0F --pty /tmp/bus
+  The MT372 behind a serial server, at TCP port 7000 of this machine:
     vzmetersim --tcp 7000
   Any captured telegram; mode, identification and check value are taken from the file:
     vzmetersim --telegram readout.bin --pty /tmp/meter
@@ -81,8 +86,9 @@ garbage (--no-strict-baud forgives). Parity cannot be seen on a pseudo-terminal.
 
 void add_meter_options(CLI::App& app, Typed& typed) {
   const char* const group = "Meter";
-  app.add_option("--meter", typed.meter, "Built-in meter: mt372 is asked (IEC 62056-21), ehz sends SML")
-      ->check(CLI::IsMember({"mt372", "ehz"}))
+  app.add_option("--meter", typed.meter,
+                 "Built-in meter: mt372 is asked (IEC 62056-21), ehz sends SML, mbus is on a wired M-Bus (with --mode push it sends by itself)")
+      ->check(CLI::IsMember({"mt372", "ehz", "mbus"}))
       ->capture_default_str()
       ->type_name("NAME")
       ->group(group);
@@ -131,6 +137,13 @@ void add_meter_options(CLI::App& app, Typed& typed) {
       ->check(CLI::IsMember({"repeat", "ignore"}))
       ->capture_default_str()
       ->type_name("WHAT")
+      ->group(group);
+  app.add_option("--key", typed.key, "mbus: key of 32 hexadecimal digits, with which telegrams are encrypted")
+      ->type_name("HEX")
+      ->group(group);
+  app.add_option("--security", typed.protection, "mbus: 0 (plain), 5 or 7 (default: 5 with a key, else 0)")
+      ->check(CLI::IsMember({"0", "5", "7"}))
+      ->type_name("MODE")
       ->group(group);
   app.add_flag("--wakeup", typed.wake_up, "Battery-powered: asleep until 2 s of NULs and a pause")->group(group);
   app.add_option("--period", typed.period_s, "Seconds between telegrams of a meter that sends by itself")
@@ -401,6 +414,49 @@ Parsed<MeterSettings> meter_of(const Typed& typed) {
   return meter;
 }
 
+/// The settings of --meter mbus.
+Parsed<BusSettings> bus_of(const Typed& typed) {
+  constexpr std::size_t kKeyDigits = 32;
+  BusSettings bus;
+  if (!typed.telegram.empty() || !typed.faults.empty() || !typed.counts.empty())
+    return tl::unexpected(Complaint{"--meter mbus: --telegram, --faults and --count are not for it"});
+  if (!typed.mode.empty() && upper(typed.mode) != "PUSH")
+    return tl::unexpected(Complaint{"--meter mbus: it is asked, or sends by itself with --mode push"});
+  if (!typed.key.empty()) {
+    if (typed.key.size() != kKeyDigits || typed.key.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+      return tl::unexpected(Complaint{"--key: expected 32 hexadecimal digits"});
+    const auto bytes = parse_hex(typed.key);
+    std::copy_n(bytes.begin(), kAesBlock, bus.key.emplace().begin());
+    bus.protection = Protection::mode5;
+  }
+  if (typed.protection == "0") bus.protection = Protection::none;
+  if (typed.protection == "5") bus.protection = Protection::mode5;
+  if (typed.protection == "7") bus.protection = Protection::mode7;
+  if (bus.protection != Protection::none && !bus.key)
+    return tl::unexpected(fmt::format("--security {}: needs a --key", typed.protection));
+  if (typed.address) {
+    const char* const end = typed.address->data() + typed.address->size();
+    const auto [stop, error] = std::from_chars(typed.address->data(), end, bus.address);
+    if (error != std::errc{} || stop != end || bus.address > 250)
+      return tl::unexpected(fmt::format("--address {}: expected 0 to 250", *typed.address));
+  }
+  for (const std::string& step : typed.steps) {
+    auto counter = counter_of(step, Counter::Per::readout, "--step");
+    if (!counter) return tl::unexpected(counter.error());
+    if (reduced(counter->address) != "1.8.0" || counter->amount < 0)
+      return tl::unexpected(fmt::format("--step {}: the mbus meter counts 1.8.0 only, in Wh, and upwards", step));
+    bus.step_wh = static_cast<std::uint64_t>(counter->amount);
+  }
+  if (typed.frozen) bus.step_wh = 0;
+  if (!typed.mode.empty()) bus.role = BusSettings::Role::sends;
+  if (typed.baud) bus.baud = *typed.baud;
+  if (typed.reaction_ms) bus.reaction = duration_of(*typed.reaction_ms, 1e6);
+  bus.period = seconds_of(typed.period_s);
+  bus.readouts = typed.readouts;
+  bus.local_time = local_time;
+  return bus;
+}
+
 /// "[ADDRESS:]PORT"; an IPv6 address stands in brackets.
 Parsed<void> split_endpoint(const std::string& text, RunSettings& setup) {
   const auto colon = text.rfind(':');
@@ -422,10 +478,16 @@ Parsed<RunSettings> setup_of(const Typed& typed) {
   if (typed.pty.empty() && typed.tcp.empty()) {
     return tl::unexpected(Complaint{"say where the meter is: --pty LINK or --tcp [ADDRESS:]PORT"});
   }
-  auto meter = meter_of(typed);
-  if (!meter) return tl::unexpected(meter.error());
   RunSettings setup;
-  setup.meter = std::move(*meter);
+  if (typed.meter == "mbus") {
+    auto bus = bus_of(typed);
+    if (!bus) return tl::unexpected(bus.error());
+    setup.bus = std::move(*bus);
+  } else {
+    auto meter = meter_of(typed);
+    if (!meter) return tl::unexpected(meter.error());
+    setup.meter = std::move(*meter);
+  }
   setup.pty_link = typed.pty;
   if (!typed.tcp.empty()) {
     if (auto split = split_endpoint(typed.tcp, setup); !split) return tl::unexpected(split.error());

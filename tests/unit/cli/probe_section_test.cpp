@@ -2,7 +2,7 @@
 #include "cli/probe/section_text.hpp"
 
 #include "config/config.hpp"
-#include "config/insert_meter.hpp"
+#include "config/edit.hpp"
 
 namespace vz::cli {
 namespace {
@@ -62,7 +62,7 @@ TEST(ProbeSection, TextFromAMeterStaysInItsComment) {
 
 TEST(ProbeSection, FitsIntoAnExistingConfiguration) {
   const auto found = meter({{"1.8.0", "1", "kWh"}}, {reading("1.8.0", 1)});
-  const auto text = config::insert_meter("{ \"meters\": [ { \"protocol\": \"random\", \"enabled\": false } ] }", section_text(found));
+  const auto text = config::with_written_element("{ \"meters\": [ { \"protocol\": \"random\", \"enabled\": false } ] }", "meters", section_text(found));
   ASSERT_TRUE(text);
   const auto result = load(*text);
   ASSERT_TRUE(result.settings) << *text;

@@ -74,9 +74,10 @@ TEST(StatusText, TroubleComesFirst) {
   report.endpoints[0].waiting = 7;
   report.endpoints[0].oldest = kNow - seconds{60};
   const std::string text = status_text(report);
-  EXPECT_TRUE(text.starts_with("vzlogger 1.2.3, running for 2 h: 2 troubles\n"
-                               "  ! mtr0: away: /dev/ttyUSB0: hung up\n"
-                               "  ! http://mw: connection refused\n"))
+  EXPECT_TRUE(
+      text.starts_with("vzlogger 1.2.3, running for 2 h: 2 troubles\n"
+                       "  ! mtr0: away: /dev/ttyUSB0: hung up\n"
+                       "  ! http://mw: connection refused\n"))
       << text;
   EXPECT_THAT(text, HasSubstr("trouble for 5 min: /dev/ttyUSB0: hung up"));
   EXPECT_THAT(text, HasSubstr("7 waiting, the oldest from 60 s ago"));

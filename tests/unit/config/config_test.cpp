@@ -208,7 +208,7 @@ TEST(ConfigMeter, ReadsEverything) {
   const Settings settings = good(R"({"meters": [{"enabled": true, "allowskip": true, "interval": 5, "aggtime": 60,
       "aggfixedinterval": true, "protocol": "D0", "device": "/dev/x", "pullseq": "2F3F210D0A", "parity": "7E1", "channels": [
       {"uuid": "01234567-89AB-cdef-0123-456789abcdef", "identifier": "1-0:1.8.0", "api": "VolksZaehler", "middleware": "http://m",
-       "aggmode": "MAX", "duplicates": 3, "mqtt_topic": "a/b"}]}]})");
+       "aggmode": "MAX", "duplicates": 3, "unit": "Wh", "mqtt_topic": "a/b"}]}]})");
   ASSERT_EQ(settings.meters.size(), 1u);
   const MeterSettings& meter = settings.meters[0];
   EXPECT_EQ(meter.number, 0);
@@ -235,6 +235,7 @@ TEST(ConfigMeter, ReadsEverything) {
   EXPECT_EQ(channel.sink->name, "volkszaehler");
   EXPECT_EQ(channel.aggmode, AggMode::max);
   EXPECT_EQ(channel.duplicates, 3);
+  EXPECT_EQ(channel.unit, Unit{"Wh"});
   EXPECT_EQ(channel.mqtt_topic, "a/b");
   EXPECT_EQ(channel.options.string("middleware"), "http://m");
   EXPECT_EQ(channel.options.integer("timeout"), 30);

@@ -63,6 +63,23 @@ TEST(Edit, AnArrayOnOneLineStaysReadable) {
             "{\n  \"c\": [ {\"a\": [\"]\"]},\n    2\n  ]\n}");
 }
 
+/// As `vzlogger probe` adds a meter.
+std::string with_meter(std::string_view text) {
+  const auto result = with_written_element(text, "meters", "    { \"protocol\": \"random\" /* made up */ }");
+  return result ? *result : "refused: " + result.error().what;
+}
+
+TEST(Edit, AWrittenElementGoesInAsItIs) {
+  EXPECT_EQ(with_meter("{\n  \"meters\": [\n    { \"protocol\": \"s0\" } // the old one\n  ]\n}\n"),
+            "{\n  \"meters\": [\n    { \"protocol\": \"s0\" }, // the old one\n    { \"protocol\": \"random\" /* made up */ }\n  ]\n}\n");
+  EXPECT_EQ(with_meter("{ \"meters\": [ /* none [ yet */ ] }"),
+            "{ \"meters\": [ /* none [ yet */\n  { \"protocol\": \"random\" /* made up */ }\n] }");
+  EXPECT_EQ(with_meter("{\"meters\":[{\"a\":1},\n]}"), "{\"meters\":[{\"a\":1},\n  { \"protocol\": \"random\" /* made up */ }\n]}");
+  EXPECT_EQ(with_meter("{\"meters\":[{\"a\":\"]\\\"]\", 'b': '}' } // ]\n]}"),
+            "{\"meters\":[{\"a\":\"]\\\"]\", 'b': '}' }, // ]\n  { \"protocol\": \"random\" /* made up */ }\n]}");
+  for (const char* odd : {"{}", "{\"meters\": {}}", "{\"meters\": [ }", ""}) EXPECT_TRUE(with_meter(odd).starts_with("refused")) << odd;
+}
+
 TEST(Edit, AMemberIsAddedInTheObjectsOwnForm) {
   EXPECT_EQ(with_member("{ \"a\": 1 } // x", "", "b", "y").value(), "{ \"a\": 1, \"b\": \"y\" } // x");
   EXPECT_EQ(with_member("{\n  \"a\": 1  // one\n}", "", "b", 2).value(), "{\n  \"a\": 1,  // one\n  \"b\": 2\n}");

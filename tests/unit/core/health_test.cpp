@@ -63,9 +63,9 @@ TEST(Health, NamesEndpointsChannelsOutboxAndServices) {
   report.outbox.trouble = "disk full";
   report.services.push_back({.name = "mqtt", .working = false, .trouble = {}, .trouble_since = {}, .counters = {}});
   report.services.push_back({.name = "push", .working = true, .trouble = {}, .trouble_since = {}, .counters = {}});
-  EXPECT_EQ(health(report).reasons,
-            (std::vector<std::string>{"http://localhost/middleware.php: connection refused",
-                                      "chn4 (channel ...a1b2c3): unknown uuid", "outbox: disk full", "mqtt: not working"}));
+  EXPECT_EQ(health(report).reasons, (std::vector<std::string>{"http://localhost/middleware.php: connection refused",
+                                                              "chn4 (channel ...a1b2c3): unknown uuid",
+                                                              "outbox: disk full", "mqtt: not working"}));
 }
 
 TEST(Health, WhatIsOverIsNoTrouble) {

@@ -65,7 +65,8 @@ TEST(ControlProtocol, SaysWhatIsWrong) {
 
 TEST(ControlProtocol, Answers) {
   EXPECT_EQ(good_answer().dump(), R"({"ok":true})");
-  EXPECT_EQ(bad_answer({.what = "no", .where = "/x", .remedy = "yes"}).dump(), R"({"ok":false,"error":"/x: no","remedy":"yes"})");
+  EXPECT_EQ(bad_answer({.what = "no", .where = "/x", .remedy = "yes"}).dump(),
+            R"({"ok":false,"error":"/x: no","remedy":"yes"})");
 }
 
 }  // namespace

@@ -33,7 +33,9 @@ class Raw {
     const timeval patience{20, 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }
-  bool say(std::string_view text) const { return ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()); }
+  bool say(std::string_view text) const {
+    return ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+  }
   /// The next line; what there was if the server closed instead.
   std::string hear() {
     while (in_.find('\n') == std::string::npos) {
@@ -88,7 +90,9 @@ class ControlServerTest : public testing::Test {
                           return report;
                         },
                         OutboxDesk{outbox_, {}, [](const QueueName&) { return std::optional<std::string>{}; }},
-                        {&line_}, clock_, log_};
+                        {&line_},
+                        clock_,
+                        log_};
   std::jthread thread_;
 };
 
@@ -202,7 +206,10 @@ TEST_F(ControlServerTest, PausesAndResumes) {
 
 TEST_F(ControlServerTest, TwoDaemonsAreToldApart) {
   ControlServer second{[] { return StatusReport{}; },
-                       OutboxDesk{outbox_, {}, [](const QueueName&) { return std::optional<std::string>{}; }}, {}, clock_, log_};
+                       OutboxDesk{outbox_, {}, [](const QueueName&) { return std::optional<std::string>{}; }},
+                       {},
+                       clock_,
+                       log_};
   const auto opened = second.open(path());
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error().text(), HasSubstr("another vzlogger"));
@@ -236,7 +243,10 @@ TEST(ControlServer, ReplacesWhatADeadDaemonLeft) {
   }
   EXPECT_TRUE(no_daemon(ControlClient::connect(path).error()));
   ControlServer server{[] { return StatusReport{}; },
-                       OutboxDesk{outbox, {}, [](const QueueName&) { return std::optional<std::string>{}; }}, {}, clock, log};
+                       OutboxDesk{outbox, {}, [](const QueueName&) { return std::optional<std::string>{}; }},
+                       {},
+                       clock,
+                       log};
   EXPECT_TRUE(server.open(path));
   EXPECT_TRUE(ControlClient::connect(path));
 }
@@ -248,7 +258,10 @@ TEST(ControlServer, LeavesAloneWhatIsNoSocket) {
   DurableOutbox outbox{clock, log, {}, system_files()};
   std::ofstream(folder / "control.sock") << "precious";
   ControlServer server{[] { return StatusReport{}; },
-                       OutboxDesk{outbox, {}, [](const QueueName&) { return std::optional<std::string>{}; }}, {}, clock, log};
+                       OutboxDesk{outbox, {}, [](const QueueName&) { return std::optional<std::string>{}; }},
+                       {},
+                       clock,
+                       log};
   const auto opened = server.open(folder / "control.sock");
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error().text(), HasSubstr("no socket"));

@@ -8,8 +8,8 @@ namespace vz::local {
 namespace {
 
 using Kind = ControlRequest::Kind;
-using ::testing::HasSubstr;
 using std::chrono::milliseconds;
+using ::testing::HasSubstr;
 
 const QueueName kOpen{"http://mw", "550e8400-e29b-11d4-a716-4466554400aa"};
 const QueueName kOld{"http://old", "550e8400-e29b-11d4-a716-4466554400bb"};
@@ -43,7 +43,8 @@ class OutboxDeskTest : public testing::Test {
     return settings;
   }
   static WallTime at(int second) { return WallTime{milliseconds{1'700'000'000'000 + second * 1000}}; }
-  nlohmann::ordered_json ask(Kind kind, QueuePattern queue = {}, QueuePattern to = {}, std::vector<std::int64_t> ids = {}) {
+  nlohmann::ordered_json ask(Kind kind, QueuePattern queue = {}, QueuePattern to = {},
+                             std::vector<std::int64_t> ids = {}) {
     ControlRequest request;
     request.kind = kind;
     request.queue = std::move(queue);

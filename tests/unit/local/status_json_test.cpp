@@ -35,13 +35,30 @@ StatusReport full_report() {
   channel.queue = {.waiting = 1, .accepted = 2, .rejected = 3, .dropped = 4, .oldest = WallTime{milliseconds{10}}};
   meter.channels.push_back(channel);
   report.meters.push_back(meter);
-  report.endpoints.push_back({.endpoint = "http://localhost/middleware.php", .requests = 1, .failures = 2, .waiting = 3,
-                              .accepted = 4, .rejected = 5, .dropped = 6, .oldest = WallTime{milliseconds{11}},
-                              .trouble = "refused", .trouble_since = WallTime{milliseconds{12}},
-                              .next_try = WallTime{milliseconds{13}}, .last_success = WallTime{milliseconds{14}}});
-  report.outbox = {.path = "/var/lib/vzlogger/outbox.db", .durable = true, .trouble = "full", .bytes = 1,
-                   .ram_readings = 2, .dropped = 3, .orphan_queues = 4, .orphan_readings = 5};
-  report.services.push_back({.name = "mqtt", .working = true, .trouble = "t", .trouble_since = WallTime{milliseconds{15}},
+  report.endpoints.push_back({.endpoint = "http://localhost/middleware.php",
+                              .requests = 1,
+                              .failures = 2,
+                              .waiting = 3,
+                              .accepted = 4,
+                              .rejected = 5,
+                              .dropped = 6,
+                              .oldest = WallTime{milliseconds{11}},
+                              .trouble = "refused",
+                              .trouble_since = WallTime{milliseconds{12}},
+                              .next_try = WallTime{milliseconds{13}},
+                              .last_success = WallTime{milliseconds{14}}});
+  report.outbox = {.path = "/var/lib/vzlogger/outbox.db",
+                   .durable = true,
+                   .trouble = "full",
+                   .bytes = 1,
+                   .ram_readings = 2,
+                   .dropped = 3,
+                   .orphan_queues = 4,
+                   .orphan_readings = 5};
+  report.services.push_back({.name = "mqtt",
+                             .working = true,
+                             .trouble = "t",
+                             .trouble_since = WallTime{milliseconds{15}},
                              .counters = {{"published", 16}}});
   return report;
 }

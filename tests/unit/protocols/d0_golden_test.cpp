@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <regex>
+#include <sstream>
 
 #include "protocols/d0/telegram.hpp"
 #include "support/d0_harness.hpp"
@@ -15,7 +17,7 @@ namespace fs = std::filesystem;
 struct Golden {
   std::string name;
   Bytes input;
-  std::string parity;
+  d0::D0Settings settings;
   nlohmann::json expected;
 };
 
@@ -27,7 +29,10 @@ std::vector<Golden> golden_cases() {
     Golden golden;
     golden.name = entry.path().filename();
     golden.input = read_bytes(entry.path() / "input.bin");
-    golden.parity = nlohmann::json::parse(std::ifstream(entry.path() / "settings.json")).at("parity");
+    const auto settings = nlohmann::json::parse(std::ifstream(entry.path() / "settings.json"));
+    golden.settings = listening(settings.at("parity").get<std::string>());
+    if (settings.contains("key")) golden.settings.key = d0::parse_key(settings.at("key").get<std::string>());
+    if (settings.contains("auth_key")) golden.settings.authentication_key = d0::parse_key(settings.at("auth_key").get<std::string>());
     golden.expected = nlohmann::json::parse(std::ifstream(entry.path() / "expected.json"));
     cases.push_back(std::move(golden));
   }
@@ -48,7 +53,7 @@ auto all_at_once = [] { return std::size_t{1} << 20; };
 
 TEST_P(D0Golden, IsReadAsExpected) {
   const auto& golden = GetParam();
-  const Decoded got = decode(golden.input, listening(golden.parity), all_at_once);
+  const Decoded got = decode(golden.input, golden.settings, all_at_once);
   const auto& telegrams = golden.expected.at("telegrams");
   ASSERT_EQ(got.telegrams.size(), telegrams.size()) << ::testing::PrintToString(got.lines());
   for (std::size_t t = 0; t < telegrams.size(); ++t) {
@@ -67,7 +72,7 @@ TEST_P(D0Golden, IsReadAsExpected) {
 
 TEST_P(D0Golden, AnySplitGivesTheSame) {
   const auto& golden = GetParam();
-  const auto settings = listening(golden.parity);
+  const auto settings = golden.settings;
   const auto whole = decode(golden.input, settings, all_at_once).lines();
   EXPECT_EQ(decode(golden.input, settings, [] { return 1; }).lines(), whole);
   for (std::size_t at = 1; at < golden.input.size(); ++at) {
@@ -81,7 +86,7 @@ TEST_P(D0Golden, AnySplitGivesTheSame) {
 
 TEST_P(D0Golden, TruncationIsSafe) {
   const auto& golden = GetParam();
-  const auto settings = listening(golden.parity);
+  const auto settings = golden.settings;
   const auto whole = decode(golden.input, settings, all_at_once);
   for (std::size_t length = 0; length < golden.input.size(); ++length) {
     const auto cut = decode(std::span(golden.input).first(length), settings, all_at_once);
@@ -95,7 +100,7 @@ TEST_P(D0Golden, TruncationIsSafe) {
 
 TEST_P(D0Golden, NoiseBeforeItCostsNothing) {
   const auto& golden = GetParam();
-  const auto settings = listening(golden.parity);
+  const auto settings = golden.settings;
   const auto whole = decode(golden.input, settings, all_at_once).telegrams.size();
   std::mt19937 random{7};
   for (int i = 0; i < 200; ++i) {
@@ -111,7 +116,7 @@ TEST_P(D0Golden, NoiseBeforeItCostsNothing) {
 
 TEST_P(D0Checked, OneWrongBitNeverMakesAReading) {
   const auto& golden = GetParam();
-  const auto settings = listening(golden.parity);
+  const auto settings = golden.settings;
   const auto whole = decode(golden.input, settings, all_at_once);
   for (std::size_t at = 0; at < golden.input.size(); ++at) {
     for (unsigned bit = 0; bit < 7; ++bit) {
@@ -156,12 +161,71 @@ Vouched verdict(const Bytes& input) {
     return d0::block_check(covered) == (static_cast<unsigned>(text[etx + 1]) & 0x7F) ? Vouched::right : Vouched::wrong;
   }
   for (auto bang = text.find('!'); bang != std::string::npos; bang = text.find('!', bang + 1)) {
-    const auto digits = text.substr(bang + 1, 4);
-    if (digits.size() != 4 || digits.find_first_not_of("0123456789ABCDEFabcdef") != std::string::npos) continue;
+    const auto digits = text.substr(bang + 1, text.find_first_not_of("0123456789ABCDEFabcdef", bang + 1) - bang - 1);
+    if (digits.empty() || digits.size() > 4) continue;
     const auto covered = std::span(input).subspan(slash, bang + 1 - slash);
     return d0::p1_crc(covered) == std::stoul(digits, nullptr, 16) ? Vouched::right : Vouched::wrong;
   }
   return Vouched::none;
+}
+
+/// The data sets of a capture that anyone can see to be a register with a number: a line with an address and one bracket.
+std::vector<std::pair<Obis, double>> plain_registers(const Bytes& input) {
+  std::vector<std::pair<Obis, double>> found;
+  std::string text(reinterpret_cast<const char*>(input.data()), input.size());
+  static const std::regex kLine(R"(^\x02?([0-9A-FLP][0-9A-FLP.:*&-]*)\(([+-]?[0-9]+(?:\.[0-9]+)?)(?:\*[A-Za-z0-9]+)?\)$)");
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    while (!line.empty() && line.back() == '\r') line.pop_back();
+    std::smatch match;
+    if (!std::regex_match(line, match, kLine)) continue;
+    if (const auto code = Obis::parse(match[1].str())) found.emplace_back(*code, std::stod(match[2].str()));
+  }
+  return found;
+}
+
+bool was_read(const Decoded& got, const Obis& code, double value) {
+  for (const auto& telegram : got.telegrams)
+    for (const auto& reading : telegram)
+      if (*reading.identifier.obis() == code && reading.value == value) return true;
+  return false;
+}
+
+/// Captures without check value that are no whole telegrams.
+bool is_incomplete(const fs::path& path) {
+  const Bytes input = read_bytes(path);
+  const std::string text(reinterpret_cast<const char*>(input.data()), input.size());
+  return text.find('/') == std::string::npos || text.find('!', text.find('/')) == std::string::npos;
+}
+
+TEST(D0Corpus, EveryRegisterOfEveryCaptureIsReadUnlessItsCheckValueIsWrong) {
+  if (!fs::exists(corpus())) GTEST_SKIP() << "no captures at " << corpus() << " (VZ_CORPUS)";
+  int files[3] = {};
+  std::size_t registers = 0;
+  std::size_t incomplete = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(corpus())) {
+    if (entry.path().extension() != ".d0") continue;
+    const Bytes input = read_bytes(entry.path());
+    const Vouched vouched = verdict(input);
+    ++files[static_cast<int>(vouched)];
+    const Decoded got = decode(input, listening("8n1"), all_at_once);
+    if (vouched == Vouched::wrong) {
+      EXPECT_TRUE(got.telegrams.empty()) << entry.path();
+      continue;
+    }
+    if (vouched == Vouched::none && is_incomplete(entry.path())) {
+      ++incomplete;
+      continue;
+    }
+    for (const auto& [code, value] : plain_registers(input)) {
+      ++registers;
+      EXPECT_TRUE(was_read(got, code, value)) << entry.path() << " " << code.text() << " " << value;
+    }
+  }
+  RecordProperty("right", files[0]);
+  std::printf("captures: %d with the right check value, %d with a wrong one (refused), %d without (%zu of them incomplete); "
+              "%zu registers read\n", files[0], files[1], files[2], incomplete, registers);
+  EXPECT_GT(registers, 500U);
 }
 
 TEST(D0Corpus, CapturesWithTheRightCheckValueAreReadAndTheOthersRefused) {

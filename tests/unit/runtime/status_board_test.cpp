@@ -31,7 +31,13 @@ class StatusBoardTest : public testing::Test {
     meter_.number = 1;
     meter_.protocol = &protocol;
     for (int i = 0; i < 2; ++i)
-      meter_.channels.push_back({.number = 5 + i, .uuid = kUuid, .identifier_text = "1.8.0", .identifier = {}, .api_text = {}, .mqtt_topic = {}, .options = {}});
+      meter_.channels.push_back({.number = 5 + i,
+                                 .uuid = kUuid,
+                                 .identifier_text = "1.8.0",
+                                 .identifier = {},
+                                 .api_text = {},
+                                 .mqtt_topic = {},
+                                 .options = {}});
     queue_ = outbox_.open({"http://mw", kUuid});
     uploader_.add(queue_, std::make_unique<OneSink>(), "chn5", channel_label(kUuid));
     board_.add_meter(meter_, nullptr, {queue_, std::nullopt});
