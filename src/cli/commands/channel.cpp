@@ -354,6 +354,10 @@ int remove(const Wishes& wishes, const CommandLine& line) {
       if (wishes.middleware.empty() && sends_to_middleware(channel)) middleware = channel.options.string("middleware");
     }
   }
+  if (uuid == wishes.channel && uuid.starts_with("chn")) {
+    line.err << fmt::format("the configuration has no channel {}; vzlogger channel list shows what it has\n", uuid);
+    return EXIT_FAILURE;
+  }
   CurlHttpClient http;
   MiddlewareClient client(http, middleware);
   const auto entity = client.channel(uuid);
