@@ -21,9 +21,12 @@ bool DuplicateFilter::pass(Point point) {
 
 WallTime StampSequencer::next(WallTime stamp, std::optional<MonoTime> at) {
   constexpr std::chrono::milliseconds kNext{1};
-  if (last_ && (stamp > *last_ || *last_ - stamp <= kLargestStep)) {
-    const auto later = at && last_at_ ? std::chrono::floor<std::chrono::milliseconds>((*at - *last_at_) / 2) : kNext;
-    stamp = std::max(stamp, *last_ + std::max(kNext, later));
+  if (last_) {
+    const auto later = at && last_at_ ? std::chrono::floor<std::chrono::milliseconds>(*at - *last_at_) : kNext * 0;
+    const bool set_right = *last_ + later - stamp > kLargestStep;
+    const WallTime wanted = stamp;
+    if (!set_right && (behind_ || stamp <= *last_)) stamp = std::max(stamp, *last_ + std::max(kNext, later / 2));
+    behind_ = stamp != wanted;
   }
   last_at_ = at;
   while (stamp <= highest_ && used(stamp)) stamp += kNext;

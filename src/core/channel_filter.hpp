@@ -40,6 +40,7 @@ class StampSequencer {
 
   std::optional<WallTime> last_;
   std::optional<MonoTime> last_at_;
+  bool behind_ = false;  ///< the latest stamp was moved
   WallTime highest_ = WallTime::min();
   std::vector<WallTime> recent_;  ///< a ring, once it is full
   std::size_t oldest_ = 0;

@@ -170,6 +170,7 @@ void Life::go_on_with_clock() {
     clock_.go_on_from(last, found.substr(0, blank) == boot ? StampClock::Boot::this_one : StampClock::Boot::earlier);
   }
   // It may go on from a time that is ahead: that of before a step back.
+  std::ignore = clock_.trusted();
   const auto ahead = std::chrono::duration_cast<milliseconds>(clock_.now().wall - world_.clock.now().wall).count();
   world_.forward += std::max<std::int64_t>(0, ahead);
   outbox_.set_companion("clock", [this, boot] {

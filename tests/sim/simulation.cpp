@@ -218,11 +218,25 @@ bool is_stored(const ChannelTruth& channel, const Item& item) {
   return item.twin != 0 && is_stored(*channel.heir, channel.heir->items[item.twin - 1]);
 }
 
+/// What the meter delivered has left the aggregation.
+void check_windows(World& world, const ChannelTruth& channel) {
+  const auto may_be_empty = [](const std::vector<Window>& windows) {
+    return std::any_of(windows.begin(), windows.end(), [](const Window& window) { return window.current && window.count == 0; });
+  };
+  if (!channel.windows.empty() && !may_be_empty(channel.windows))
+    world.violated(fmt::format("...{}: a window of {} readings was lost", channel.uuid.substr(30), channel.windows.back().count));
+  for (const auto& closed : channel.closed) {
+    if (std::none_of(closed.begin(), closed.end(), [](const Window& window) { return window.count == 0; }))
+      world.violated(fmt::format("...{}: the result of a window never came", channel.uuid.substr(30)));
+  }
+}
+
 void final_check(World& world) {
   const auto rejected = rejected_readings(world);
   std::uint64_t all_missing = 0;
   std::uint64_t& delivered = world.counts["delivered"];
   for (const auto& channel : world.channels) {
+    if (channel->heir == nullptr) check_windows(world, *channel);
     std::uint64_t missing = 0;
     std::size_t example = 0;
     for (std::size_t i = 0; i < channel->items.size(); ++i) {

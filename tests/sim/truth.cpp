@@ -20,10 +20,12 @@ void Window::add(const Arrival& arrival) {
 
 void ChannelTruth::close_window() {
   std::vector<Window> ending;
+  bool any = false;
   for (const Window& window : windows) {
-    if (window.current && window.count > 0) ending.push_back(window);
+    if (window.current) ending.push_back(window);
+    any = any || (window.current && window.count > 0);
   }
-  if (ending.empty()) return;
+  if (!any) return;
   for (Window& window : windows) window.current = false;
   Window next;
   next.items = items.size() + held.size() + closed.size() + 1;

@@ -85,7 +85,7 @@ struct ChannelTruth {
   std::uint64_t apart = 0;             ///< of other boots: nobody can know their time
   std::vector<Window> windows;         ///< what the open window may be: one, but after a crash; and has been
   std::vector<Window> left;            ///< the same, as the file had it at the beginning of this life
-  std::deque<std::vector<Window>> closed;  ///< not pushed yet
+  std::deque<std::vector<Window>> closed;  ///< not pushed yet; with an empty one among them perhaps never
   std::size_t life = 0;                ///< items at the beginning of this life
   std::size_t crashed_life = 0;        ///< and of the one before, if it crashed
   bool held_then = false;              ///< something was held at that crash: what a window was then is not told from items

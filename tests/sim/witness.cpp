@@ -140,6 +140,21 @@ bool WitnessOutbox::came_from_the_meter(ChannelTruth& truth, double value, Arriv
 
 /// The oldest window that has ended and did not come yet, as it has to be; or after a crash as it may be.
 bool WitnessOutbox::came_from_a_window(ChannelTruth& truth, double value, Arrival& arrival, bool& mixed) {
+  if (world_.options.trace) {
+    fmt::print(stderr, "{:10.3f} --- ...{}: {} of", std::chrono::duration<double>(world_.clock.passed).count(),
+               truth.uuid.substr(30), value);
+    for (const auto& closed : truth.closed) {
+      for (const Window& window : closed) fmt::print(stderr, " {}/{}/{}", window.sum, window.most, window.count);
+      fmt::print(stderr, ";");
+    }
+    fmt::print(stderr, "\n");
+  }
+  const auto may_be = [&](const Window& window) { return window.count > 0 && fits(world_.mode, window, value); };
+  const auto is_empty = [](const Window& window) { return window.count == 0; };
+  while (!truth.closed.empty() && std::any_of(truth.closed.front().begin(), truth.closed.front().end(), is_empty) &&
+         std::none_of(truth.closed.front().begin(), truth.closed.front().end(), may_be)) {
+    truth.closed.pop_front();
+  }
   if (truth.closed.empty()) {
     world_.violated(fmt::format("...{}: the result of a window came that had not ended: {}", truth.uuid.substr(30), value));
     return false;
@@ -149,8 +164,10 @@ bool WitnessOutbox::came_from_a_window(ChannelTruth& truth, double value, Arriva
   const Window* found = nullptr;
   std::size_t surely = truth.items.size();
   std::size_t perhaps = 0;
+  std::size_t fitting = 0;
   for (const Window& window : candidates) {
-    if (!fits(world_.mode, window, value)) continue;
+    if (!may_be(window)) continue;
+    ++fitting;
     found = &window;
     surely = std::min(surely, window.items);
     perhaps = std::max(perhaps, window.items);
@@ -162,9 +179,8 @@ bool WitnessOutbox::came_from_a_window(ChannelTruth& truth, double value, Arriva
     return false;
   }
   arrival = found->latest;
-  // An average fits them all; and a disk that failed may have brought back one that was delivered.
-  const bool sure = world_.mode != AggMode::avg && world_.disk_bad == MonoTime{};
-  mixed = found->mixed || (candidates.size() > 1 && !sure);
+  // Several may fit; and a disk that failed may have brought back one that was delivered.
+  mixed = found->mixed || fitting > 1 || (candidates.size() > 1 && world_.disk_bad != MonoTime{});
   if (candidates.size() > 1 && world_.mode != AggMode::avg) chosen(truth, surely, perhaps);
   return true;
 }
