@@ -17,4 +17,9 @@ if(GIT_FOUND AND EXISTS ${CMAKE_SOURCE_DIR}/.git)
     set(VZ_BUILD_EPOCH ${git_epoch})
   endif()
 endif()
+# outside of a checkout: what the package's build says
+if(VZ_BUILD_EPOCH EQUAL 0 AND DEFINED ENV{SOURCE_DATE_EPOCH})
+  set(VZ_BUILD_EPOCH $ENV{SOURCE_DATE_EPOCH})
+  string(TIMESTAMP VZ_COMMIT_DATE "%a, %d %b %Y %H:%M:%S +0000" UTC)  # of SOURCE_DATE_EPOCH
+endif()
 configure_file(${CMAKE_SOURCE_DIR}/cmake/version.hpp.in ${CMAKE_BINARY_DIR}/generated/vz/version.hpp @ONLY)

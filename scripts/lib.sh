@@ -9,6 +9,7 @@ readonly PACKAGES=(
   build-essential cmake ninja-build ccache pkg-config git
   libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libspdlog-dev libfmt-dev uuid-dev
   libmicrohttpd-dev libsqlite3-dev libgpiod-dev libexpected-dev libcli11-dev libgtest-dev libgmock-dev
+  libmosquitto-dev mosquitto mosquitto-clients openssl influxdb libsml-dev
 )
 
 die() {

@@ -10,6 +10,12 @@
 
 namespace vz {
 
+/// How much of a server's certificate is checked.
+enum class TlsCheck {
+  full,       ///< it comes from a known authority, and names the host
+  name_only,  ///< it names the host; anybody may have made it
+};
+
 /// One HTTP request as a sink wants it on the wire.
 struct HttpRequest {
   std::string method = "POST";
@@ -17,6 +23,7 @@ struct HttpRequest {
   std::vector<std::string> headers;  ///< "Name: value", in order
   std::string body;
   std::chrono::seconds timeout{30};  ///< for the whole transfer; 0: none
+  TlsCheck tls = TlsCheck::full;
 };
 
 /// What came back. status 0: no answer, `error` says why in libcurl's words.

@@ -50,6 +50,19 @@ struct Note {
   std::string text;
 };
 
+/// A register as the meter wrote it, whether or not it makes a reading.
+struct RegisterText {
+  std::string address;  ///< `1.8.0`, `1-0:1.8.0*255`
+  std::string value;    ///< `00132.149`, `(ER11)`; bytes that are no text in hexadecimal
+  std::string unit;
+};
+
+/// What one good telegram says in the meter's own words, for programs that show it to people.
+struct TelegramText {
+  std::string identification;  ///< `/ISK5\2MT372-0002`; SML: the server's id in hexadecimal; empty if it has none
+  std::vector<RegisterText> registers;
+};
+
 /// What a session wants after it was told something. The worker owns one, clears it before each call and acts on it
 /// after: actions first, then readings. Keeps its capacity, so that the steady state does not allocate.
 struct SessionOut {
@@ -66,6 +79,8 @@ struct SessionOut {
   /// Set by the worker: the canonical codes (Obis::canonical()) that some channel asks for. Sessions may leave out all
   /// other registers, whose values then need not be converted. None: every register is wanted.
   std::optional<std::span<const Obis>> registers;
+  /// Set by whoever also wants the meter's own words: protocols that have them fill it with each good telegram.
+  TelegramText* text = nullptr;
 
   void clear();
   [[nodiscard]] bool wants(Level level) const { return static_cast<int>(level) <= verbosity; }

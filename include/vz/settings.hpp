@@ -51,6 +51,9 @@ struct LocalSettings {
   bool index = false;
   int timeout = 30;
   int buffer = -1;
+  std::string address;          ///< where it listens; empty: everywhere
+  std::string cors;             ///< the web pages that may read it; empty: none
+  int connections = 640;        ///< at once
 };
 
 /// The whole configuration, validated.

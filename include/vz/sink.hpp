@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "vz/error.hpp"
 #include "vz/http.hpp"
 #include "vz/options.hpp"
 #include "vz/outbox.hpp"
@@ -27,13 +30,20 @@ struct Judgement {
   std::string message;          ///< for the log and the status: the endpoint's own words and what to do; empty if all is well
 };
 
-/// Turns one channel's readings into requests of one API and judges the replies. Pure: no I/O, no clock, no logging.
-/// Thread-compatible; made for one channel.
+/// Turns one channel's readings into requests of one API and judges the replies. Pure: no I/O, no clock, no logging;
+/// it may remember what its API is about (mysmartgrid's first value). Thread-compatible; made for one channel.
 class Sink {
  public:
   virtual ~Sink() = default;
   /// The endpoint's lasting name; channels with the same name share a connection and a back-off. No secrets.
   [[nodiscard]] virtual std::string endpoint() const = 0;
+  /// What tells channels with the same uuid and endpoint apart (InfluxDB's measurement and tags); part of the queue's lasting
+  /// name. Usually empty.
+  [[nodiscard]] virtual std::string series() const { return {}; }
+  /// How long the channel waits after a request that was accepted, for an API that wants few requests.
+  [[nodiscard]] virtual std::chrono::seconds pace() const { return std::chrono::seconds{0}; }
+  /// What `vzlogger -r` sends, in this order; an error if an option that only this needs is missing.
+  [[nodiscard]] virtual Expected<std::vector<HttpRequest>> registration() const { return std::vector<HttpRequest>{}; }
   /// False for sinks that send nothing (`null`): their readings are not queued at all.
   [[nodiscard]] virtual bool delivers() const { return true; }
   /// How many readings a request may hold at most.

@@ -17,6 +17,9 @@ class ReadingTap {
   virtual ~ReadingTap() = default;
   virtual void raw(const ChannelSettings& channel, const Reading& reading) = 0;
   virtual void aggregated(const ChannelSettings& channel, double value, WallTime stamp) = 0;
+  /// The same for a result of a time at which the clock was not trusted: `stamp` is wrong by what the clock is wrong at
+  /// `now`, and aggregated() does not follow.
+  virtual void unstamped(const ChannelSettings& /*channel*/, double /*value*/, WallTime /*stamp*/, const Instant& /*now*/) {}
 };
 
 }  // namespace vz

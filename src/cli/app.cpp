@@ -10,8 +10,10 @@
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "cli/daemon.hpp"
+#include "cli/registration.hpp"
 #include "cli/version.hpp"
 #include "config/config.hpp"
+#include "platform/curl_http_client.hpp"
 #include "platform/daemonize.hpp"
 #include "platform/signals.hpp"
 
@@ -47,24 +49,22 @@ void tell_what_is_new(const Settings& settings, DaemonLog& log) {
   }
 }
 
-/// What this build accepts in a configuration but does not do (yet).
-void tell_what_is_missing(const Settings& settings, const Arguments& arguments, DaemonLog& log) {
-  if (settings.local.enabled || arguments.httpd)
-    log.write(Level::alert, "http", "this build has no local HTTP server; local.enabled and -l are ignored");
-  if (!settings.push_urls.empty()) log.write(Level::alert, "push", "this build does not push; the section push is ignored");
-  if (settings.mqtt.has("enabled") && settings.mqtt.boolean("enabled"))
-    log.write(Level::alert, "mqtt", "this build has no MQTT client; the section mqtt is ignored");
+/// What the command line says goes before the file.
+void apply(const Arguments& arguments, Settings& settings, DaemonLog& log) {
+  constexpr int kHighestPort = 65535;
+  if (arguments.httpd) settings.local.enabled = true;
+  if (!arguments.httpd_port) return;
+  if (*arguments.httpd_port >= 0 && *arguments.httpd_port <= kHighestPort) {
+    settings.local.port = *arguments.httpd_port;
+  } else if (settings.local.enabled) {
+    settings.local.enabled = false;
+    log.print(Level::alert, "http", "--httpd-port {}: there is no such port, only 1 to {}; the local interface stays off",
+              *arguments.httpd_port, kHighestPort);
+  }
 }
 
 bool any_enabled(const Settings& settings) {
   return std::any_of(settings.meters.begin(), settings.meters.end(), [](const MeterSettings& m) { return m.enabled; });
-}
-
-/// `-r`: no API of this build has anything to register; says so for each enabled meter, in the old form.
-int register_devices(const Settings& settings) {
-  for (const auto& meter : settings.meters)
-    if (meter.enabled) std::cout << "..done\n";
-  return EX_OK;
 }
 
 }  // namespace
@@ -83,13 +83,17 @@ int run(int argc, char** argv) {
   log.print(Level::alert, "main", "vzlogger v{} based on {} from {} started.", build.version, build.git_describe,
             build.commit_date);
 
-  const auto settings = load_settings(arguments, log);
+  auto settings = load_settings(arguments, log);
   if (!settings) return EX_CONFIG;
+  apply(arguments, *settings, log);
   log.set_verbosity(arguments.verbosity.value_or(settings->verbosity.value_or(0)));
   tell_what_is_new(*settings, log);
-  tell_what_is_missing(*settings, arguments, log);
   log.print(Level::alert, "main", "log level is {}", log.verbosity());
-  if (arguments.register_device) return register_devices(*settings);
+  if (arguments.register_device) {
+    CurlHttpClient http;
+    register_channels(*settings, http, log, std::cout);
+    return EX_OK;
+  }
 
   const bool supervised = !environment.notify_socket.empty();
   if (!arguments.foreground && may_daemonize(environment, ::getppid())) {

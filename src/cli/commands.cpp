@@ -6,11 +6,29 @@
 
 namespace vz::cli {
 namespace commands {
+extern const Command probe_command;
+extern const Command read_command;
+extern const Command check_command;
+extern const Command channel_command;
+extern const Command status_command;
+extern const Command queue_command;
+extern const Command pause_command;
+extern const Command resume_command;
+extern const Command schema_command;
 extern const Command help_command;
 }  // namespace commands
 
 std::span<const Command* const> all_commands() {
   static constexpr std::array kTable{
+      &commands::probe_command,
+      &commands::read_command,
+      &commands::check_command,
+      &commands::channel_command,
+      &commands::status_command,
+      &commands::queue_command,
+      &commands::pause_command,
+      &commands::resume_command,
+      &commands::schema_command,
       &commands::help_command,
   };
   return kTable;

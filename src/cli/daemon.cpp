@@ -12,7 +12,9 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "cli/outbox_settings.hpp"
 #include "cli/version.hpp"
+#include "platform/give_way.hpp"
 
 namespace vz::cli {
 namespace {
@@ -35,21 +37,6 @@ std::uint64_t random_seed() {
   return seed;
 }
 
-/// Where the service manager (or whoever sets STATE_DIRECTORY) wants state to be kept, unless the configuration says.
-DurableSettings durable_settings(const Settings& settings) {
-  const Options& options = settings.outbox;
-  DurableSettings durable;
-  durable.path = options.string("path");
-  if (const char* directory = std::getenv("STATE_DIRECTORY"); directory != nullptr && !options.given("path")) {
-    const std::string_view all = directory;
-    durable.path = fmt::format("{}/outbox.db", all.substr(0, all.find(':')));
-  }
-  durable.commit_interval = seconds{options.integer("commit_interval")};
-  durable.max_size = static_cast<std::uint64_t>(options.integer("max_size")) << 20U;
-  durable.on_full = options.string("on_full") == "drop-newest" ? OnFull::drop_newest : OnFull::drop_oldest;
-  return durable;
-}
-
 /// The state in which the outbox keeps the time that was known last: boot and milliseconds.
 constexpr const char* kClockState = "clock";
 
@@ -64,17 +51,24 @@ Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, con
              clock_is_synchronised),
       manager_(environment),
       watchdog_(watchdog_interval(environment, ::getpid())),
-      outbox_(clock_, log_, durable_settings(settings), system_files()),
+      outbox_(clock_, log_, durable_settings(settings.outbox, std::getenv("STATE_DIRECTORY")), system_files()),
       writer_(outbox_, clock_),
       gate_(outbox_, clock_, log_, boot_),
       uploader_(http_, outbox_, clock_, log_, {.retry = seconds{settings.retry}, .seed = random_seed()}),
-      board_(std::string{build_info().version}, clock_, uploader_, outbox_, durable_settings(settings).path) {
-  outbox_.on_push([this] { uploader_.notify(); });
+      board_(std::string{build_info().version}, clock_, uploader_, outbox_, durable_settings(settings.outbox, std::getenv("STATE_DIRECTORY")).path) {
+  outbox_.on_push([this] {
+    uploader_.notify();
+    if (mqtt_) mqtt_->notify_outbox();
+  });
   start_outbox();
   go_on_with_clock();
+  make_mqtt();
+  make_local();
+  make_push();
   make_meters();
   gate_.resume(outbox_);
   tell_orphans();
+  open_control();
 }
 
 /// Takes the outbox's file. Without it the daemon goes on in memory and says so.
@@ -101,19 +95,18 @@ void Daemon::go_on_with_clock() {
 }
 
 void Daemon::tell_unstamped(const OrphanQueue& queue) {
-  const auto& uuid = queue.name.channel;
-  log_.print(Level::alert, "clock",
-             "{} readings of channel ...{} are from an earlier start of this machine, at which its clock was never set. Nobody "
+  log_.print(Level::alert, "main",
+             "{} readings of {} are from an earlier start of this machine, at which its clock was never set. Nobody "
              "can know their time, so they are not sent; they are kept in the outbox. A clock module, or time synchronisation "
              "that works (timedatectl), prevents it.",
-             queue.waiting, uuid.size() > 6 ? uuid.substr(uuid.size() - 6) : uuid);
+             queue.waiting, channel_label(queue.name.channel));
 }
 
 /// What the stop leaves without a time.
 void Daemon::tell_held() {
   const std::uint64_t held = gate_.held();
   if (held == 0) return;
-  log_.print(Level::alert, "clock", "{} readings still wait for the clock of this machine to be set; {}", held,
+  log_.print(Level::alert, "main", "{} readings still wait for the clock of this machine to be set; {}", held,
              outbox_.status().durable ? "they are kept, and get their time at the next start if that is before a reboot"
                                       : "they are lost, because the outbox cannot be written");
 }
@@ -131,7 +124,62 @@ void Daemon::tell_orphans() {
   }
 }
 
+/// Without its socket the daemon works as ever; nobody can ask it.
+void Daemon::open_control() {
+  std::vector<HeldLine*> lines;
+  for (const auto& worker : workers_) lines.push_back(worker.get());
+  control_ = std::make_unique<local::ControlServer>([this] { return status(); },
+                                                    local::OutboxDesk{outbox_, open_queues_, StampGate::held_endpoint},
+                                                    std::move(lines), clock_, log_);
+  if (const auto opened = control_->open(local::control_path(std::getenv("RUNTIME_DIRECTORY"))); !opened)
+    log_.print(Level::warning, "control", "{}. Reading and sending go on; vzlogger status and its like cannot ask this daemon.",
+               opened.error().text());
+}
+
 Daemon::~Daemon() = default;
+
+void Daemon::make_mqtt() {
+  mqtt::Settings settings = mqtt::settings(settings_.mqtt, fmt::format("vzlogger_{}", ::getpid()));
+  if (!settings.enabled) return;
+  if (!settings.trouble.empty()) {
+    log_.print(Level::alert, "mqtt", "{}.", settings.trouble);
+    return;
+  }
+  mqtt_client_ = std::make_unique<MosquittoClient>(settings.broker, mqtt::broker_name(settings.broker), log_);
+  mqtt_ = std::make_unique<MqttPublisher>(
+      std::move(settings), settings_.meters,
+      MqttPublisher::Environment{*mqtt_client_, outbox_, gate_, clock_, log_, random_seed(), std::string{build_info().version}});
+  mqtt_->watch_meters([this](int number) {
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      if (worker_settings_[i]->number != number) continue;
+      const MeterStatus status = workers_[i]->status();
+      return status.state == MeterReport::State::connected && status.last_trouble.empty();
+    }
+    return false;
+  });
+  taps_.push_back(mqtt_.get());
+  for (const auto& queue : mqtt_->queues()) open_queues_.push_back({queue.name, queue.id, fmt::format("chn{}", queue.channel)});
+  board_.add_service([this] { return mqtt_->status().report(); });
+}
+
+void Daemon::make_local() {
+  if (!settings_.local.enabled) return;
+  local_ = std::make_unique<local::LocalInterface>(
+      settings_, local::LocalInterface::Environment{clock_, log_, std::string{build_info().version},
+                                                          [this] { return status(); }});
+  board_.add_service([this] { return local_->report(); });
+  taps_.push_back(&local_->tap());
+}
+
+void Daemon::make_push() {
+  if (settings_.push_urls.empty()) return;
+  push_http_ = std::make_unique<CurlHttpClient>();
+  push_ = std::make_unique<PushSender>(
+      *push_http_, clock_, log_,
+      PushSettings{.urls = settings_.push_urls, .user_agent = curl_user_agent(), .seed = random_seed()});
+  for (std::size_t i = 0; i < settings_.push_urls.size(); ++i) board_.add_service([this, i] { return push_->report(i); });
+  taps_.push_back(push_.get());
+}
 
 void Daemon::make_meters() {
   for (const auto& meter : settings_.meters) {
@@ -157,8 +205,13 @@ void Daemon::make_meter(const MeterSettings& meter) {
     auto sink = channel.sink->make(channel.options, context, channel_problems);
     queues.emplace_back();
     if (!sink || !sink->delivers()) continue;
-    queues.back() = outbox_.open({sink->endpoint(), channel.uuid});
-    gate_.know(*queues.back(), {sink->endpoint(), channel.uuid});
+    const std::string series = sink->series();
+    const QueueName name{sink->endpoint(), series.empty() ? channel.uuid : series + " " + channel.uuid};
+    queues.back() = outbox_.open(name);
+    gate_.know(*queues.back(), name);
+    const auto is_it = [&](const auto& known) { return known.id == *queues.back(); };
+    if (std::none_of(open_queues_.begin(), open_queues_.end(), is_it))
+      open_queues_.push_back({name, *queues.back(), fmt::format("chn{}", channel.number)});
     uploader_.add(*queues.back(), std::move(sink), fmt::format("chn{}", channel.number), channel_label(channel.uuid));
   }
   MeterPipeline pipeline(meter, settings_.i_have_a_time_machine, queues, gate_, log_, taps_, clock_);
@@ -225,8 +278,19 @@ int Daemon::open_meters_or_end(Signals& signals) {
 }
 
 void Daemon::start_threads() {
-  threads_.start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
-  threads_.start([this](std::stop_token stop) { writer_.run(std::move(stop)); });
+  // those that work off what the meters bring never interrupt one
+  const auto start = [this](ThreadGroup::Body body) {
+    threads_.start([body = std::move(body)](std::stop_token stop) {
+      platform::give_way();
+      body(std::move(stop));
+    });
+  };
+  start([this](std::stop_token stop) { uploader_.run(std::move(stop)); });
+  start([this](std::stop_token stop) { writer_.run(std::move(stop)); });
+  start([this](std::stop_token stop) { control_->run(stop); });
+  if (mqtt_) start([this](std::stop_token stop) { mqtt_->run(std::move(stop)); });
+  if (push_) start([this](std::stop_token stop) { push_->run(stop); });
+  if (local_) start([this](std::stop_token stop) { local_->run(std::move(stop)); });
   for (auto& worker : workers_)
     threads_.start([&worker](std::stop_token stop) { worker->run(std::move(stop)); });
 }
@@ -264,6 +328,7 @@ void Daemon::main_loop(Signals& signals) {
 /// A thread that has been at one piece of work for too long.
 bool Daemon::stuck(MonoTime now) const {
   return uploader_.heartbeat().stuck(now, kStuck) || writer_.heartbeat().stuck(now, kDiskStuck) ||
+         (mqtt_ && mqtt_->heartbeat().stuck(now, kStuck)) ||
          std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) { return worker->heartbeat().stuck(now, kStuck); });
 }
 

@@ -6,15 +6,20 @@
 
 #include "cli/thread_group.hpp"
 #include "core/stamp_clock.hpp"
+#include "local/control_server.hpp"
+#include "local/interface.hpp"
 #include "outbox/durable_outbox.hpp"
 #include "outbox/outbox_writer.hpp"
 #include "platform/clock.hpp"
 #include "platform/curl_http_client.hpp"
+#include "platform/mosquitto_client.hpp"
 #include "platform/service_manager.hpp"
 #include "platform/signals.hpp"
 #include "platform/transport_factory.hpp"
 #include "platform/log_sink.hpp"
 #include "runtime/meter_worker.hpp"
+#include "runtime/mqtt_publisher.hpp"
+#include "runtime/push_sender.hpp"
 #include "runtime/stamp_gate.hpp"
 #include "runtime/status_board.hpp"
 #include "runtime/uploader.hpp"
@@ -46,7 +51,11 @@ class Daemon {
   void go_on_with_clock();
   void tell_unstamped(const OrphanQueue& queue);
   void tell_held();
+  void make_local();
+  void make_push();
   void tell_orphans();
+  void open_control();
+  void make_mqtt();
   void make_meters();
   void make_meter(const MeterSettings& meter);
   bool open_meters(Wake& wake);
@@ -70,9 +79,16 @@ class Daemon {
   CurlHttpClient http_;
   Uploader uploader_;
   StatusBoard board_;
+  std::unique_ptr<MosquittoClient> mqtt_client_;
+  std::unique_ptr<MqttPublisher> mqtt_;  ///< null: MQTT is off
+  std::unique_ptr<local::LocalInterface> local_;  ///< null: off
+  std::unique_ptr<CurlHttpClient> push_http_;     ///< its own, so that a dead target is nobody else's trouble
+  std::unique_ptr<PushSender> push_;              ///< null: no target
   std::vector<ReadingTap*> taps_;  ///< filled before the meters are made, not changed after
   std::vector<std::unique_ptr<MeterWorker>> workers_;
   std::vector<const MeterSettings*> worker_settings_;
+  std::vector<local::OutboxDesk::OpenQueue> open_queues_;
+  std::unique_ptr<local::ControlServer> control_;
   ThreadGroup threads_;
 };
 

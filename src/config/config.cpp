@@ -102,6 +102,9 @@ void Loader::local(const Node& node) {
   settings_.local.index = options.boolean("index");
   settings_.local.timeout = number("timeout");
   settings_.local.buffer = number("buffer") == 0 ? -1 : number("buffer");
+  settings_.local.address = options.string("address");
+  settings_.local.cors = options.string("cors");
+  settings_.local.connections = number("connections");
 }
 
 void Loader::push(const Node& node) {

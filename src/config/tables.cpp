@@ -17,6 +17,15 @@ std::string check_keepalive(const OptionValue& value) {
   return seconds > 0 && seconds < 5 ? "too short; allowed is 0 (off) or at least 5" : std::string{};
 }
 
+std::string check_cors(const OptionValue& value) {
+  const auto& text = std::get<std::string>(value);
+  if (text.empty() || text == "*") return {};
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~' && c != ','; });
+  const auto scheme = text.find("://");
+  if (plain && scheme != std::string::npos && scheme > 0 && text.find('/', scheme + 3) == std::string::npos) return {};
+  return "give * for every page, or one origin without a path, such as http://nas.local:8123";
+}
+
 std::string check_unit(const OptionValue& value) {
   const auto& text = std::get<std::string>(value);
   if (text.empty() || is_known_unit(text)) return {};
@@ -55,6 +64,21 @@ constexpr OptionSpec kLocal[] = {
      .type = OptionType::integer,
      .default_text = "-1",
      .help = "readings kept for each channel: n > 0 those of the last n seconds, n < 0 the last -n readings"},
+    {.name = "address",
+     .type = OptionType::string,
+     .default_text = "\"\"",
+     .help = "address of this machine to listen on, e.g. 127.0.0.1 for this machine alone; empty: all, IPv6 and IPv4"},
+    {.name = "cors",
+     .type = OptionType::string,
+     .default_text = "\"\"",
+     .help = "origin of the web pages that may read this interface from a browser, or * for all; empty: none",
+     .check = check_cors},
+    {.name = "connections",
+     .type = OptionType::integer,
+     .default_text = "640",
+     .help = "connections at once; seven eighths of them may wait with mode=comet",
+     .min = 8,
+     .max = 10000},
 };
 
 constexpr OptionSpec kPush[] = {
@@ -124,6 +148,14 @@ constexpr OptionSpec kMqtt[] = {
      .type = OptionType::boolean,
      .default_text = "false",
      .help = "publish JSON with time stamp and value instead of the bare value"},
+    {.name = "discovery",
+     .type = OptionType::boolean,
+     .default_text = "false",
+     .help = "tell Home Assistant about meters and channels, and whether they work"},
+    {.name = "discoveryPrefix",
+     .type = OptionType::string,
+     .default_text = "\"homeassistant\"",
+     .help = "where Home Assistant looks for that; its own option discovery_prefix"},
 };
 
 constexpr OptionSpec kMeter[] = {

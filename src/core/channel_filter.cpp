@@ -19,9 +19,13 @@ bool DuplicateFilter::pass(Point point) {
   return true;
 }
 
-WallTime StampSequencer::next(WallTime stamp) {
+WallTime StampSequencer::next(WallTime stamp, std::optional<MonoTime> at) {
   constexpr std::chrono::milliseconds kNext{1};
-  if (last_ && stamp <= *last_ && *last_ - stamp <= kLargestStep) stamp = *last_ + kNext;
+  if (last_ && (stamp > *last_ || *last_ - stamp <= kLargestStep)) {
+    const auto later = at && last_at_ ? std::chrono::floor<std::chrono::milliseconds>((*at - *last_at_) / 2) : kNext;
+    stamp = std::max(stamp, *last_ + std::max(kNext, later));
+  }
+  last_at_ = at;
   while (stamp <= highest_ && used(stamp)) stamp += kNext;
   last_ = stamp;
   highest_ = std::max(highest_, stamp);

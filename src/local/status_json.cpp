@@ -56,18 +56,12 @@ Json meter(const MeterReport& report) {
 }
 
 Json endpoint(const EndpointReport& report) {
-  return {{"endpoint", report.endpoint},
-          {"requests", report.requests},
-          {"failures", report.failures},
-          {"waiting", report.waiting},
-          {"accepted", report.accepted},
-          {"rejected", report.rejected},
-          {"dropped", report.dropped},
-          {"oldest", when(report.oldest)},
-          {"trouble", report.trouble},
-          {"trouble_since", when(report.trouble_since)},
-          {"next_try", when(report.next_try)},
-          {"last_success", when(report.last_success)}};
+  return {{"endpoint", report.endpoint},       {"requests", report.requests},
+          {"failures", report.failures},       {"waiting", report.waiting},
+          {"accepted", report.accepted},       {"rejected", report.rejected},
+          {"dropped", report.dropped},         {"oldest", when(report.oldest)},
+          {"trouble", report.trouble},         {"trouble_since", when(report.trouble_since)},
+          {"next_try", when(report.next_try)}, {"last_success", when(report.last_success)}};
 }
 
 Json outbox(const OutboxReport& report) {
@@ -98,8 +92,7 @@ void take(const Json& from, const char* name, std::string& to) {
 }
 
 template <std::unsigned_integral T>
-  requires(!std::same_as<T, bool>)
-void take(const Json& from, const char* name, T& to) {
+requires(!std::same_as<T, bool>) void take(const Json& from, const char* name, T& to) {
   if (const auto it = from.find(name); it != from.end() && it->is_number_unsigned()) to = it->get<T>();
 }
 
@@ -250,14 +243,10 @@ std::string_view key(FaultKind kind) {
 
 Json to_json(const StatusReport& report) {
   const Health judged = health(report);
-  Json json{{"version", report.version},
-            {"now", when(report.now)},
-            {"started", when(report.started)},
-            {"health", {{"ok", judged.ok()}, {"reasons", judged.reasons}}},
-            {"meters", Json::array()},
-            {"endpoints", Json::array()},
-            {"outbox", outbox(report.outbox)},
-            {"services", Json::array()}};
+  Json json{{"version", report.version},       {"now", when(report.now)},
+            {"started", when(report.started)}, {"health", {{"ok", judged.ok()}, {"reasons", judged.reasons}}},
+            {"meters", Json::array()},         {"endpoints", Json::array()},
+            {"outbox", outbox(report.outbox)}, {"services", Json::array()}};
   for (const auto& one : report.meters) json["meters"].push_back(meter(one));
   for (const auto& one : report.endpoints) json["endpoints"].push_back(endpoint(one));
   for (const auto& one : report.services) json["services"].push_back(service(one));
@@ -265,8 +254,7 @@ Json to_json(const StatusReport& report) {
 }
 
 Expected<StatusReport> report_from(const Json& json) {
-  if (!json.is_object())
-    return tl::unexpected(Error{.what = "this is no status report", .where = {}, .remedy = {}});
+  if (!json.is_object()) return tl::unexpected(Error{.what = "this is no status report", .where = {}, .remedy = {}});
   StatusReport report;
   take(json, "version", report.version);
   take(json, "now", report.now);

@@ -10,13 +10,14 @@
 
 namespace vz::local {
 
-/// The report as JSON, the one form of it (control socket, `vzlogger status --json`): the members' names are those of the
-/// structs, times are milliseconds since 1970 (UTC), and what is not known is null; `faults` has a member for each kind.
-/// `health` is the judgement: {"ok": ..., "reasons": [...]}. Pure.
+/// The report as JSON, the one form of it (control socket, `vzlogger status --json`): the members' names are those of
+/// the structs, times are milliseconds since 1970 (UTC), and what is not known is null; `faults` has a member for each
+/// kind. `health` is the judgement: {"ok": ..., "reasons": [...]}. Pure.
 nlohmann::ordered_json to_json(const StatusReport& report);
 
 /// The report back from its JSON. What is missing or of another type is left at its default, so that a program can read
-/// an older or newer daemon; an Error only if it is no object at all. Pure; never throws. At most as large as its input.
+/// an older or newer daemon; an Error only if it is no object at all. Pure; never throws. At most as large as its
+/// input.
 Expected<StatusReport> report_from(const nlohmann::ordered_json& json);
 
 /// One line of text, whatever bytes the strings hold.

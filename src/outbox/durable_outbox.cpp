@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 constexpr std::string_view kSection = "outbox";
 /// Of one transaction: bounds its time and the write-ahead log.
 constexpr std::size_t kMaxCommit = 8192;
+/// A batch of states and readings may take a quarter of the file, at 20 bytes a reading.
+constexpr std::uint64_t kBytesPerReading = 80;
 constexpr std::size_t kMaxRejections = 10'000;
 constexpr MonoDuration kShortestSettleDelay = 1s;
 constexpr MonoDuration kFirstPause = 10s;
@@ -117,9 +119,7 @@ void DurableOutbox::adopt(Queue& queue, const StoredQueue& stored) {
   queue.stored_oldest = stored.oldest;
 }
 
-void DurableOutbox::push(QueueId id, WallTime stamp, double value) { add(id, stamp, value, Sent::no); }
-
-void DurableOutbox::add(QueueId id, WallTime stamp, double value, Sent sent) {
+void DurableOutbox::push(QueueId id, WallTime stamp, double value) {
   const MonoTime now = clock_.now().mono;
   bool full = false;
   bool wake = false;
@@ -128,8 +128,8 @@ void DurableOutbox::add(QueueId id, WallTime stamp, double value, Sent sent) {
     full = ram_tail_ >= std::max<std::size_t>(settings_.max_ram_readings, 1);
     if (full) drop_from_ram();
     Queue& queue = at(id);
-    if (sent == Sent::perhaps) queue.sent.add({queue.next, queue.next});
     queue.tail.push_back({{stamp, value, queue.next++}, now});
+    if (moving_ > 0) queue.at_once = queue.next - 1;  // due, and hidden until then
     ++ram_tail_;
     wake = comes_closer();
   }
@@ -148,8 +148,13 @@ void DurableOutbox::peek(QueueId id, std::size_t max, std::vector<QueuedReading>
   {
     const std::scoped_lock lock(mutex_);
     const Queue& queue = at(id);
+    std::uint64_t last = 0;
     const auto show = [&](const Entry& entry) {
       if (max == 0 || entry.sequence <= queue.head || queue.settled.contains(entry.sequence)) return;
+      // What is shown together is settled together: nothing may come to lie between.
+      if (last != 0 && last < queue.reserved.first && queue.reserved.last < entry.sequence) max = 0;
+      if (max == 0) return;
+      last = entry.sequence;
       const bool repeat = entry.sequence <= queue.repeat_to || queue.sent.contains(entry.sequence);
       out.push_back({.sequence = entry.sequence, .stamp = entry.stamp, .value = entry.value, .repeat = repeat});
       --max;
@@ -159,7 +164,11 @@ void DurableOutbox::peek(QueueId id, std::size_t max, std::vector<QueuedReading>
       wake = !queue.wanted && usable_ && queue.front.size() < settings_.page_readings;
       queue.wanted = queue.wanted || wake;
     } else if (!hides_tail()) {
-      for (auto fresh = queue.tail.begin(); fresh != queue.tail.end() && max > 0; ++fresh) show(fresh->entry);
+      const bool hides_moved = usable_ && !disk_fails_;
+      for (auto fresh = queue.tail.begin(); fresh != queue.tail.end() && max > 0; ++fresh) {
+        if (hides_moved && fresh->entry.sequence <= queue.at_once) break;
+        show(fresh->entry);
+      }
     }
   }
   if (wake && on_work_) on_work_();
@@ -312,6 +321,14 @@ void DurableOutbox::tell_dropped() {
              count);
 }
 
+void DurableOutbox::Moving::from(QueueId queue) {
+  const std::scoped_lock lock(outbox_.mutex_);
+  const Queue& source = outbox_.at(queue);
+  if (at_once_ > 0 || (source.committed <= source.head && !outbox_.io_busy_)) return;
+  at_once_ = 1;
+  ++outbox_.moving_;
+}
+
 void DurableOutbox::put_state(const std::string& key, std::string bytes) {
   if (bytes.size() > kMaxState) return;
   bool wake = false;
@@ -350,6 +367,7 @@ std::optional<MonoTime> DurableOutbox::next_work_locked() const {
   constexpr MonoTime kNow{};
   for (const auto& queue : queues_) {
     if (!queue->tail.empty()) next = std::min(next, queue->tail.front().since + settings_.commit_interval);
+    if (!queue->tail.empty() && queue->tail.front().entry.sequence <= queue->at_once) next = kNow;
     if (queue->wanted) next = kNow;
   }
   if (settle_since_) {
@@ -504,12 +522,20 @@ void DurableOutbox::collect_companion(Force force, StoreBatch& batch) {
   }
 }
 
+bool DurableOutbox::tail_is_due(const Queue& queue, MonoTime now) const {
+  if (queue.tail.empty()) return false;
+  const Fresh& oldest = queue.tail.front();
+  return oldest.entry.sequence <= queue.at_once || oldest.since + settings_.commit_interval <= now;
+}
+
 void DurableOutbox::collect_queues(Force force, StoreBatch& batch, bool& more) {
   const MonoTime now = clock_.now().mono;
+  // The state of a window and what came out of it belong together, however much that is.
   std::size_t budget = kMaxCommit;
+  if (!dirty_states_.empty()) budget = std::max<std::size_t>(budget, settings_.max_size / kBytesPerReading);
   for (const auto& queue : queues_) {
     if (queue->tail.empty()) continue;
-    if (force == Force::no && queue->tail.front().since + settings_.commit_interval > now) continue;
+    if (force == Force::no && !tail_is_due(*queue, now)) continue;
     StoreBatch::Append add{.queue = queue->name, .first = queue->tail.front().entry.sequence, .readings = {}};
     for (auto fresh = queue->tail.begin(); fresh != queue->tail.end() && budget > 0; ++fresh, --budget) {
       add.readings.push_back({fresh->entry.stamp, fresh->entry.value});
@@ -522,10 +548,11 @@ void DurableOutbox::collect_queues(Force force, StoreBatch& batch, bool& more) {
   for (const auto& queue : queues_) {
     const bool appended = std::any_of(batch.appends.begin(), batch.appends.end(),
                                       [&](const StoreBatch::Append& add) { return add.queue == queue->name; });
-    const bool behind = queue->behind() && (settle_due || !batch.appends.empty());
+    // not before the last of what was pushed together with it: a reading that moves to another queue must not fall between
+    const bool behind = !more && queue->behind() && (settle_due || !batch.appends.empty());
     if (appended || behind) batch.progress.push_back({queue->name, queue->head, queue->settled.ranges()});
   }
-  if (settle_due) settle_since_.reset();
+  if (settle_due && !more) settle_since_.reset();
 }
 
 bool DurableOutbox::commit(StoreBatch batch) {
@@ -540,8 +567,8 @@ bool DurableOutbox::commit(StoreBatch batch) {
     return false;
   }
   disk_works();
-  committed(batch, *dropped);
-  if (on_push_ && settings_.commit_interval == 0ms) on_push_();
+  const bool shows = committed(batch, *dropped);
+  if (on_push_ && shows) on_push_();
   return true;
 }
 
@@ -554,8 +581,10 @@ void DurableOutbox::restore(StoreBatch batch) {
   if (!batch.progress.empty() && !settle_since_) settle_since_ = clock_.now().mono;
 }
 
-void DurableOutbox::committed(const StoreBatch& batch, const std::vector<DroppedReadings>& dropped) {
+/// True if peek() shows what it did not show before.
+bool DurableOutbox::committed(const StoreBatch& batch, const std::vector<DroppedReadings>& dropped) {
   const MonoTime now = clock_.now().mono;
+  bool shows = settings_.commit_interval == 0ms;
   const std::scoped_lock lock(mutex_);
   ++commits_;
   bytes_ = store_->bytes();
@@ -571,6 +600,7 @@ void DurableOutbox::committed(const StoreBatch& batch, const std::vector<Dropped
   for (const StoreBatch::Append& add : batch.appends) {
     Queue& queue = *find(add.queue);
     const std::uint64_t last = add.first + add.readings.size() - 1;
+    shows = shows || add.first <= queue.at_once;
     if (is_refused(add)) continue;
     while (!queue.tail.empty() && queue.tail.front().entry.sequence <= last) {
       const Entry& entry = queue.tail.front().entry;
@@ -591,6 +621,7 @@ void DurableOutbox::committed(const StoreBatch& batch, const std::vector<Dropped
   if (!batch.progress.empty() && batch.appends.empty()) tidy_ = true;
   const bool behind = std::any_of(queues_.begin(), queues_.end(), [](const auto& q) { return q->behind(); });
   if (behind && !settle_since_) settle_since_ = now;
+  return shows;
 }
 
 /// Reads back what peek() asked for. False if it could not.

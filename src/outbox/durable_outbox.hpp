@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -36,6 +37,9 @@ struct OrphanQueue {
   std::uint64_t waiting = 0;
   std::optional<WallTime> oldest;
 };
+
+/// Endpoints of queues begin with it whose stamps are milliseconds since some boot, because nobody knew the time.
+inline constexpr std::string_view kUnstamped = "unstamped/";
 
 /// How far a queue is, in sequences.
 struct QueueProgress {
@@ -90,6 +94,23 @@ class DurableOutbox final : public Outbox {
   /// While this lives, nothing of what is pushed or put is written without the rest of it. Short, memory work only;
   /// not around flush().
   [[nodiscard]] std::shared_lock<std::shared_mutex> together() { return std::shared_lock{gate_}; }
+  /// The same for readings that leave queues of this outbox for others, with other stamps.
+  class Moving {
+   public:
+    explicit Moving(DurableOutbox& outbox) : outbox_(outbox), lock_(outbox.gate_) {}
+    ~Moving() { outbox_.moving_ -= at_once_; }
+    Moving(const Moving&) = delete;
+    Moving& operator=(const Moving&) = delete;
+    /// The readings leave this queue. If they may be on disk, what is pushed from now on is written at once and not shown
+    /// to peek() before: a crash would bring the old ones back after the new ones were delivered.
+    void from(QueueId queue);
+
+   private:
+    DurableOutbox& outbox_;
+    std::shared_lock<std::shared_mutex> lock_;
+    unsigned at_once_ = 0;
+  };
+  [[nodiscard]] Moving moving() { return Moving{*this}; }
   /// A small opaque state (an open aggregation window), at most kMaxState bytes; empty removes it. Written by flush() and
   /// close(), and at once with commit_interval 0; a removal is always written soon.
   void put_state(const std::string& key, std::string bytes);
@@ -124,9 +145,11 @@ class DurableOutbox final : public Outbox {
   /// The queues of the file that are not open and in which something waits.
   [[nodiscard]] std::vector<OrphanQueue> orphans() const;
   /// Moves what waits in a queue that is not open behind what another one has (open or not; it is made if there is
-  /// none), as repeats. Returns how many. An Error if `from` is open, or nothing waits there.
+  /// none), as repeats. Returns how many. An Error if `from` is open, or nothing waits there, or nobody
+  /// knows the time of what does.
   Expected<std::uint64_t> retarget(const QueueName& from, const QueueName& to);
-  /// Throws away what waits in a queue that is not open. Returns how many. Errors as of retarget().
+  /// Throws away what waits in a queue that is not open. Returns how many. An Error if it is open, or nothing waits
+  /// there.
   Expected<std::uint64_t> discard(const QueueName& name);
   /// What waits in a queue, open or not, behind sequence `after` (0: from the start): at most `max` and
   /// kMaxPiece readings, none if there are no more.
@@ -164,6 +187,8 @@ class DurableOutbox final : public Outbox {
     std::uint64_t committed = 0;  ///< on disk up to this one
     std::uint64_t stored_head = 0;  ///< the head that the file knows
     std::uint64_t next = 1;
+    SequenceRange reserved;         ///< on their way into this queue: nobody knows yet whether they will be there
+    std::uint64_t at_once = 0;      ///< up to this one to be written at once, and hidden until then
     mutable bool wanted = false;  ///< peek() found less than there is
     std::optional<WallTime> stored_oldest;
     std::uint64_t accepted = 0;
@@ -175,11 +200,9 @@ class DurableOutbox final : public Outbox {
     [[nodiscard]] bool behind() const { return stored_head < std::min(head, committed); }
   };
   enum class Force { no, readings, all };
-  enum class Sent { no, perhaps };
 
   Queue& at(QueueId queue) const { return *queues_.at(static_cast<std::size_t>(queue)); }
   Queue* find(const QueueName& name) const;
-  void add(QueueId queue, WallTime stamp, double value, Sent sent);
   void adopt(Queue& queue, const StoredQueue& stored);
   std::uint64_t settle_range(Queue& queue, SequenceRange range);
   static void trim(Queue& queue);
@@ -199,7 +222,7 @@ class DurableOutbox final : public Outbox {
   [[nodiscard]] std::optional<MonoTime> next_work_locked() const;
   bool comes_closer();
   bool commit(StoreBatch batch);
-  void committed(const StoreBatch& batch, const std::vector<DroppedReadings>& dropped);
+  bool committed(const StoreBatch& batch, const std::vector<DroppedReadings>& dropped);
   void restore(StoreBatch batch);
   bool load_pages();
   void loaded(Queue& queue, std::uint64_t after, const std::vector<DurableStore::LoadedRun>& runs);
@@ -210,6 +233,7 @@ class DurableOutbox final : public Outbox {
   void tell_recovery();
   void keep_rejected(const Queue& queue, SequenceRange range, std::string_view reason);
   [[nodiscard]] bool hides_tail() const;
+  [[nodiscard]] bool tail_is_due(const Queue& queue, MonoTime now) const;
 
   /// Sequences given out for readings that are on their way from another place of the file.
   struct Reserved {
@@ -244,6 +268,7 @@ class DurableOutbox final : public Outbox {
   std::unique_ptr<DurableStore> store_;  ///< used by whoever does I/O (io_busy_)
   std::string damage_;                   ///< likewise: why the file is to be recovered when it is opened next
 
+  std::atomic<unsigned> moving_{0};
   std::shared_mutex gate_;  ///< shared by together(), alone by collect(); taken before mutex_
   mutable std::mutex mutex_;  ///< never held during I/O or a callback
   std::condition_variable io_free_;

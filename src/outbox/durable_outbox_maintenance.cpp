@@ -129,7 +129,8 @@ bool DurableOutbox::place(StoreBatch& batch) {
     const std::uint64_t count = add.readings.size();
     if (Queue* queue = find(add.queue)) {
       add.first = std::exchange(queue->next, queue->next + count);
-      reserved_.push_back({add.queue, {add.first, add.first + count - 1}});
+      queue->reserved = {add.first, add.first + count - 1};
+      reserved_.push_back({add.queue, queue->reserved});
       // What is settled in front of it is known in memory alone.
       batch.progress.push_back({add.queue, queue->head, queue->settled.ranges()});
     } else {
@@ -169,6 +170,7 @@ Expected<void> DurableOutbox::move(StoreBatch& batch) {
 void DurableOutbox::take_reserved(const Reserved& reserved, bool stored) {
   Queue* queue = find(reserved.queue);
   if (queue == nullptr) return;
+  queue->reserved = {};
   if (!stored) {
     settle_range(*queue, reserved.range);
     return;
@@ -200,6 +202,11 @@ Expected<bool> DurableOutbox::move_piece(const QueueName& from, const QueueName&
 
 Expected<std::uint64_t> DurableOutbox::retarget(const QueueName& from, const QueueName& to) {
   if (auto refused = no_orphan(from)) return tl::unexpected(std::move(*refused));
+  if (from.endpoint.starts_with(kUnstamped)) {
+    return tl::unexpected(Error{.what = "nobody knows the time of these readings, so they cannot be sent",
+                                .where = from.endpoint,
+                                .remedy = "export them"});
+  }
   if (from == to) return 0;
   return in_pieces(Force::readings, [&](std::uint64_t& count) { return move_piece(from, to, count); });
 }

@@ -3,6 +3,7 @@
 
 #include <sys/timex.h>
 
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 
@@ -30,7 +31,7 @@ bool clock_is_settling() {
 }
 
 bool clock_is_synchronised() {
-  timex state{};
+  timex state{};  // all zero: a question
   return ::adjtimex(&state) < 0 || (state.status & STA_UNSYNC) == 0;
 }
 
@@ -38,7 +39,9 @@ std::string boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
   std::string id;
   std::getline(file, id);
-  return id;
+  if (const char* told = std::getenv("VZLOGGER_BOOT_ID"); id.empty() && told != nullptr) id = told;
+  std::erase(id, '-');
+  return id.substr(0, 64);
 }
 
 }  // namespace vz

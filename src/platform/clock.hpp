@@ -21,7 +21,7 @@ bool clock_is_settling();
 /// True if the kernel says that its clock is kept right by somebody.
 bool clock_is_synchronised();
 
-/// What names this boot; empty if the kernel does not tell.
+/// What names this boot; empty if nobody tells: the kernel, or, where that is hidden (ProcSubset=pid), VZLOGGER_BOOT_ID.
 std::string boot_id();
 
 }  // namespace vz

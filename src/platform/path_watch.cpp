@@ -46,8 +46,13 @@ PathWatch::PathWatch(const std::string& path) : path_(path), fd_(::inotify_init1
 
 void PathWatch::watch(const std::string& folder, std::string_view name) {
   if (!fd_ || names_.size() >= kMostWatches) return;
-  const int watched = ::inotify_add_watch(fd_.get(), folder.c_str(), kNames | kFolder | IN_ONLYDIR);
-  if (watched >= 0) names_.push_back({watched, std::string{name}});
+  // what else comes and goes in a folder that is only passed through must not wake anybody
+  const int watched = ::inotify_add_watch(fd_.get(), folder.c_str(), kFolder | IN_ONLYDIR | (name.empty() ? 0U : kNames));
+  if (watched < 0) return;
+  names_.push_back({watched, std::string{name}});
+  const auto named = [&](const Name& known) { return known.folder == watched && !known.name.empty(); };
+  if (name.empty() && std::any_of(names_.begin(), names_.end(), named))  // a link has led here a second time
+    ::inotify_add_watch(fd_.get(), folder.c_str(), kFolder | IN_ONLYDIR | kNames);
 }
 
 /// Goes the way of the path as the kernel would. Each folder is watched before it is looked into, so that nothing that
@@ -61,7 +66,7 @@ void PathWatch::follow_way() {
   while (true) {
     const std::string name = take_name(rest);
     if (name.empty()) break;
-    const std::string here = folder + "/" + name;
+    const std::string here = fmt::format("{}/{}", folder, name);
     const bool last = rest.find_first_not_of('/') == std::string::npos;
     struct stat found {};
     // a folder that is there tells of its own end: the one above it, where others come and go, can be left alone
@@ -75,8 +80,8 @@ void PathWatch::follow_way() {
     if (S_ISLNK(found.st_mode)) {
       if (++links > kMostLinks) break;
       const std::string target = read_link(here);
-      if (target.starts_with('/')) folder = "/";
-      rest = target + "/" + rest;
+      if (target.starts_with('/')) folder.assign(1, '/');
+      rest = fmt::format("{}/{}", target, rest);
       continue;
     }
     if (last) there_ = true;
@@ -106,9 +111,10 @@ bool PathWatch::heard() {
       std::memcpy(&event, at, sizeof event);
       const char* const name = at + sizeof event;
       at = name + event.len;
-      const auto on_the_way = [&](const Name& known) {
-        if (known.folder != event.wd) return false;
-        return (event.mask & kFolder) != 0 || (event.len > 0 && !known.name.empty() && known.name == name);
+      // by value: clang does not capture a struct that ends in a flexible array
+      const auto on_the_way = [&, folder = event.wd, mask = event.mask, length = event.len](const Name& known) {
+        if (known.folder != folder) return false;
+        return (mask & kFolder) != 0 || (length > 0 && !known.name.empty() && known.name == name);
       };
       if ((event.mask & IN_Q_OVERFLOW) != 0 || std::any_of(names_.begin(), names_.end(), on_the_way)) news = true;
     }

@@ -124,6 +124,19 @@ std::string present_serial_ports(const std::filesystem::path& dev) {
   return list;
 }
 
+std::vector<std::string> serial_ports(const std::filesystem::path& dev) {
+  std::vector<std::string> names = names_in(dev / "serial/by-id", {""});
+  std::vector<std::filesystem::path> known;
+  std::error_code ignored;
+  for (const std::string& name : names) known.push_back(std::filesystem::canonical(name, ignored));
+  for (std::string& plain : names_in(dev, {"ttyUSB", "ttyACM", "ttyAMA"})) {
+    const auto target = std::filesystem::canonical(plain, ignored);
+    if (std::find(known.begin(), known.end(), target) == known.end()) names.push_back(std::move(plain));
+  }
+  if (names.size() > kMaxPortsListed) names.resize(kMaxPortsListed);
+  return names;
+}
+
 // A line is "7: FLOCK  ADVISORY  WRITE 1234 00:05:601 0 EOF": pid, then major:minor (hexadecimal) and inode.
 std::optional<pid_t> flock_holder(std::string_view locks, dev_t device, ino_t inode) {
   const std::string wanted = fmt::format("{:02x}:{:02x}:{}", major(device), minor(device), inode);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "vz/error.hpp"
 
@@ -16,6 +17,11 @@ namespace vz::platform {
 /// ttyACM* and ttyAMA*; "" if there are none. At most kMaxPortsNamed. Never throws.
 std::string present_serial_ports(const std::filesystem::path& dev = "/dev");
 inline constexpr std::size_t kMaxPortsNamed = 12;
+
+/// The serial adapters that exist below `dev`, each once, by its most stable name: serial/by-id/*, else ttyUSB*, ttyACM*,
+/// ttyAMA*. Sorted, at most kMaxPortsListed. Never throws.
+std::vector<std::string> serial_ports(const std::filesystem::path& dev = "/dev");
+inline constexpr std::size_t kMaxPortsListed = 64;
 
 /// The process that holds a flock on the file `inode` of file system `device`, from the text of /proc/locks. Pure.
 std::optional<pid_t> flock_holder(std::string_view locks, dev_t device, ino_t inode);

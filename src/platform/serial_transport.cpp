@@ -82,12 +82,12 @@ Expected<std::unique_ptr<Transport>> SerialTransport::open(const std::string& pa
 }
 
 SerialTransport::SerialTransport(Fd fd, std::string path, const termios& found)
-    : fd_(std::move(fd)), path_(std::move(path)), found_(found) {}
+    : fd_(std::move(fd)), path_(std::move(path)), found_(found), pty_(is_pty(fd_.get())) {}
 
 SerialTransport::~SerialTransport() {
   ::tcflush(fd_.get(), TCOFLUSH);
   ::tcsetattr(fd_.get(), TCSANOW, &found_);
-  if (!is_pty(fd_.get())) ::ioctl(fd_.get(), TIOCNXCL);
+  if (!pty_) ::ioctl(fd_.get(), TIOCNXCL);
 }
 
 ReadResult SerialTransport::closed(int code) const {
@@ -107,6 +107,7 @@ ReadResult SerialTransport::read(std::span<std::byte> buffer, MonoTime not_befor
     if (count > 0) {
       const auto raw = static_cast<std::size_t>(count);
       const std::size_t characters = marked_ ? marks_.decode(buffer.first(raw)) : raw;
+      if (pty_) eighth_bit_.received(buffer.first(characters));
       if (characters > 0) return {ReadResult::Kind::bytes, characters, std::nullopt};
     } else if (count == 0) {
       return closed(0);
@@ -119,7 +120,7 @@ ReadResult SerialTransport::read(std::span<std::byte> buffer, MonoTime not_befor
 }
 
 Expected<void> SerialTransport::write(std::span<const std::byte> bytes, MonoTime deadline, Wake& wake) {
-  return platform::write_all(fd_.get(), bytes, deadline, wake, path_,
+  return platform::write_all(fd_.get(), eighth_bit_.to_send(bytes, with_parity_), deadline, wake, path_,
                              [](int fd, const void* data, std::size_t size) { return ::write(fd, data, size); });
 }
 
@@ -135,6 +136,7 @@ Expected<void> SerialTransport::set_line(LineSettings line) {
   }
   if (marked_ != platform::marks_parity(line.format)) marks_.reset();
   marked_ = platform::marks_parity(line.format);
+  if (pty_) eighth_bit_.set_format(line.format);
   return {};
 }
 

@@ -5,7 +5,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "platform/eighth_bit_filter.hpp"
 #include "platform/fd.hpp"
 #include "platform/parity_marks.hpp"
 #include "vz/transport.hpp"
@@ -39,6 +41,9 @@ class SerialTransport final : public Transport {
   termios found_;  ///< as it was before open()
   bool marked_ = false;
   platform::ParityMarks marks_;
+  bool pty_ = false;  ///< knows no parity, so that it may be in the characters
+  platform::EighthBitFilter eighth_bit_;
+  std::vector<std::byte> with_parity_;
 };
 
 }  // namespace vz

@@ -105,19 +105,27 @@ ReadResult TcpTransport::read(std::span<std::byte> buffer, MonoTime not_before, 
     if (waited.end == WaitEnd::timeout) return {ReadResult::Kind::timeout, 0, std::nullopt};
     if (waited.end == WaitEnd::failed) return closed(waited.error);
     const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (count > 0) return {ReadResult::Kind::bytes, static_cast<std::size_t>(count), std::nullopt};
+    if (count > 0) {
+      eighth_bit_.received(buffer.first(static_cast<std::size_t>(count)));
+      return {ReadResult::Kind::bytes, static_cast<std::size_t>(count), std::nullopt};
+    }
     if (count == 0) return closed(0);
     if (errno != EAGAIN && errno != EINTR) return closed(errno);
   }
 }
 
 Expected<void> TcpTransport::write(std::span<const std::byte> bytes, MonoTime deadline, Wake& wake) {
-  return platform::write_all(fd_.get(), bytes, deadline, wake, where_, [](int fd, const void* data, std::size_t size) {
-    return ::send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);  // a peer that went away is an error, not a signal
-  });
+  return platform::write_all(fd_.get(), eighth_bit_.to_send(bytes, with_parity_), deadline, wake, where_,
+                             [](int fd, const void* data, std::size_t size) {
+                               // a peer that went away is an error, not a signal
+                               return ::send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+                             });
 }
 
-Expected<void> TcpTransport::set_line(LineSettings) { return {}; }
+Expected<void> TcpTransport::set_line(LineSettings line) {
+  eighth_bit_.set_format(line.format);
+  return {};
+}
 
 void TcpTransport::discard_input() {
   constexpr int kMaxReads = 1024;  // a peer that never pauses must not hold the thread

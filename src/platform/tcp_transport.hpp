@@ -3,7 +3,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "platform/eighth_bit_filter.hpp"
 #include "platform/fd.hpp"
 #include "vz/transport.hpp"
 
@@ -14,7 +16,8 @@ class Resolver;
 }
 
 /// A TCP connection to a serial device server. Keep-alive finds a peer that vanished (after about two minutes); writes
-/// leave at once. Speed and format are the peer's business. Used by one thread. Does not allocate once open.
+/// leave at once. Speed and format are the peer's business; of the format only the parity matters, where it
+/// comes as the eighth bit (EighthBitFilter). Used by one thread. Does not allocate once open.
 class TcpTransport final : public Transport {
  public:
   /// Tries all addresses of the host, each for its share of the time that is left, IPv4 and IPv6 in the resolver's
@@ -33,6 +36,8 @@ class TcpTransport final : public Transport {
 
   platform::Fd fd_;
   std::string where_;
+  platform::EighthBitFilter eighth_bit_;  ///< a server with eight bits for a meter with parity
+  std::vector<std::byte> with_parity_;
 };
 
 }  // namespace vz

@@ -31,6 +31,7 @@ tcflag_t format_bits(CharacterFormat format) {
     case CharacterFormat::n7: return CS7;
     case CharacterFormat::e7: return CS7 | PARENB;
     case CharacterFormat::o7: return CS7 | PARENB | PARODD;
+    case CharacterFormat::e8: return CS8 | PARENB;
   }
   return CS8;
 }
@@ -55,6 +56,7 @@ std::optional<termios> raw_termios(const termios& base, LineSettings line) {
   termios settings = base;
   // No input, output or local processing of any kind, so no flag of theirs survives.
   settings.c_iflag = marks_parity(line.format) ? INPCK | PARMRK : 0;
+  if (line.format == CharacterFormat::e8) settings.c_iflag = INPCK | IGNPAR;  // no bit is free to mark a character with
   settings.c_oflag = 0;
   settings.c_lflag = 0;
   constexpr tcflag_t kFormat = CSIZE | CSTOPB | PARENB | PARODD | CMSPAR;

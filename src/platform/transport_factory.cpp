@@ -70,7 +70,11 @@ std::unique_ptr<ReturnWatch> SystemTransportFactory::watch(const Endpoint& endpo
 Expected<std::unique_ptr<Transport>> SystemTransportFactory::open(const Endpoint& endpoint, LineSettings line,
                                                                   MonoTime deadline, Wake& wake) {
   if (const auto* port = std::get_if<SerialPort>(&endpoint)) return SerialTransport::open(port->path, line);
-  if (const auto* peer = std::get_if<TcpPeer>(&endpoint)) return TcpTransport::open(*peer, resolver_, deadline, wake);
+  if (const auto* peer = std::get_if<TcpPeer>(&endpoint)) {
+    auto connection = TcpTransport::open(*peer, resolver_, deadline, wake);
+    if (connection) static_cast<void>((*connection)->set_line(line));
+    return connection;
+  }
   if (const auto* file = std::get_if<FileSource>(&endpoint)) return FileTransport::open(*file);
   if (const auto* program = std::get_if<CommandSource>(&endpoint)) return CommandTransport::open(*program, ::geteuid());
   if (const auto* bus = std::get_if<OneWireBus>(&endpoint)) return OneWireTransport::open(*bus);

@@ -146,7 +146,8 @@ void MeterWorker::open_line() {
   }
   if (wake_.stop_requested()) return;
   now_ = environment_.clock.now();
-  close_line(transport.error());
+  if (transport.error().code == ECANCELED) wake_.clear();  // somebody wants the line
+  else close_line(transport.error());
 }
 
 void MeterWorker::close_line(const Error& error) {
@@ -218,12 +219,72 @@ void MeterWorker::run(std::stop_token stop) {
 
 MonoTime MeterWorker::next_deadline() const {
   MonoTime next = now_.mono + kFarAway;
-  if (!transport_) next = std::min(next, reopen_at_);
+  if (!transport_ && hold_ == Hold::none) next = std::min(next, reopen_at_);
   if (settled_at_) next = std::min(next, *settled_at_);
   if (timer_) next = std::min(next, *timer_);
   if (begin_at_) next = std::min(next, *begin_at_);
   if (const auto tick = pipeline_.next_tick(now_.mono)) next = std::min(next, *tick);
   return next;
+}
+
+void MeterWorker::hold(Hold hold) {
+  {
+    const std::scoped_lock lock(mutex_);
+    wanted_hold_ = hold;
+  }
+  hold_changed_.store(true, std::memory_order_release);
+  wake_.wake();
+}
+
+bool MeterWorker::released() const {
+  const std::scoped_lock lock(mutex_);
+  return released_;
+}
+
+/// Does what was asked for by hold() last.
+void MeterWorker::follow_hold() {
+  if (!hold_changed_.exchange(false, std::memory_order_acq_rel)) return;
+  now_ = environment_.clock.now();
+  {
+    const std::scoped_lock lock(mutex_);
+    hold_ = wanted_hold_;
+    if (hold_ == Hold::none) released_ = false;  // from here on the line may be opened
+  }
+  if (hold_ == Hold::none) take_line_back();
+  else release_line();
+}
+
+/// The conversation ends where it is; what is cut short is no fault of the meter.
+void MeterWorker::release_line() {
+  if (transport_) {
+    fresh_out();
+    session_->lost(now_, out_);
+    dump("closed\n");
+    transport_.reset();
+  }
+  failed_.reset();
+  timer_.reset();
+  if (begin_at_) kept_begin_ = begin_at_;
+  begin_at_.reset();
+  settled_at_.reset();
+  watch_.reset();
+  quick_until_.reset();
+  silence_.ended(now_.mono);
+  {
+    const std::scoped_lock lock(mutex_);
+    released_ = true;
+    status_.state = hold_ == Hold::lent ? MeterReport::State::lent : MeterReport::State::paused;
+    set_trouble({});
+  }
+  if (on_released_) on_released_();
+}
+
+void MeterWorker::take_line_back() {
+  if (transport_) return;
+  backoff_.reset();
+  reopen_at_ = now_.mono;
+  const std::scoped_lock lock(mutex_);
+  status_.state = MeterReport::State::away;
 }
 
 /// Nothing but a wake-up, the device's return or the deadline ends this wait.
@@ -247,12 +308,14 @@ void MeterWorker::wait_without_line(MonoTime deadline) {
 }
 
 void MeterWorker::step() {
-  if (!transport_ && environment_.clock.now().mono >= reopen_at_) {
+  follow_hold();
+  if (hold_ == Hold::none && !transport_ && environment_.clock.now().mono >= reopen_at_) {
     open_line();
     return;
   }
   now_ = environment_.clock.now();
-  const MonoTime deadline = next_deadline();
+  // what failed as the line was opened is not to wait for the next reading
+  const MonoTime deadline = failed_ && transport_ ? now_.mono : next_deadline();
   if (!transport_) return wait_without_line(deadline);
   heartbeat_.waiting();
   const ReadResult result = transport_->read(buffer_, std::min(quiet_until_, deadline), deadline, wake_);
@@ -340,7 +403,8 @@ bool MeterWorker::perform(const Action& action) {
       dump_file_->append(dump_text_);
       dump_text_.clear();
     }
-    if (!written && !wake_.stop_requested()) failed_ = written.error();
+    // a wake-up is no failure: it is for a stop, or for somebody who wants the line
+    if (!written && written.error().code != ECANCELED) failed_ = written.error();
   } else if (const auto* set = std::get_if<SetLine>(&action)) {
     dump("tcdrain cfsetispeed");
     const auto changed = transport_->set_line(set->line);

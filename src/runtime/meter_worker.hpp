@@ -17,6 +17,7 @@
 #include "core/heartbeat.hpp"
 #include "runtime/pipeline.hpp"
 #include "runtime/trouble.hpp"
+#include "vz/held_line.hpp"
 #include "vz/protocol.hpp"
 #include "vz/status.hpp"
 
@@ -39,8 +40,9 @@ struct MeterStatus {
 /// (ReturnWatch); one that is back but not ready (udev gives the rights a moment later) is tried quickly for some
 /// seconds. After a good start nothing is fatal.
 /// Log of trouble: Trouble and Notice; a line that is lost again before it brought anything is the same trouble.
-/// One thread calls run(); status() may be called from any.
-class MeterWorker {
+/// While somebody holds the line (HeldLine) it stays closed, and that is no trouble.
+/// One thread calls run(); status() and what HeldLine says may be called from any.
+class MeterWorker final : public HeldLine {
  public:
   struct Environment {
     TransportFactory& transports;
@@ -51,7 +53,7 @@ class MeterWorker {
 
   /// References outlive the worker.
   MeterWorker(const MeterSettings& settings, MeterSource source, MeterPipeline pipeline, Environment environment);
-  ~MeterWorker();
+  ~MeterWorker() override;
 
   /// The first try to open the line, for starts at which a missing device is fatal. run() goes on from there.
   Expected<void> open_once(MonoTime deadline, Wake& wake);
@@ -61,10 +63,18 @@ class MeterWorker {
   [[nodiscard]] MeterStatus status() const;
   [[nodiscard]] const Heartbeat& heartbeat() const { return heartbeat_; }
   [[nodiscard]] const std::string& section() const { return section_; }
-  [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
+
+  [[nodiscard]] int number() const override { return settings_.number; }
+  [[nodiscard]] const Endpoint& endpoint() const override { return endpoint_; }
+  void hold(Hold hold) override;
+  [[nodiscard]] bool released() const override;
+  void on_released(std::function<void()> callback) override { on_released_ = std::move(callback); }
 
  private:
   void step();
+  void follow_hold();
+  void release_line();
+  void take_line_back();
   void open_line();
   void wait_without_line(MonoTime deadline);
   void adopt(std::unique_ptr<Transport> transport);
@@ -123,7 +133,12 @@ class MeterWorker {
   bool untold_faults_ = false;
   Trouble line_;                             ///< the line cannot be opened, or was lost
   Heartbeat heartbeat_;
+  std::function<void()> on_released_;
+  Hold hold_ = Hold::none;                   ///< what the thread goes by
+  std::atomic<bool> hold_changed_{false};
   mutable std::mutex mutex_;
+  Hold wanted_hold_ = Hold::none;            ///< guarded by mutex_
+  bool released_ = false;                    ///< guarded by mutex_
   MeterStatus status_;                       ///< guarded by mutex_
 };
 

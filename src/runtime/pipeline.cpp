@@ -151,13 +151,14 @@ void MeterPipeline::end_cycle(Instant now) {
   look_at_clock(now);
   // a window whose time nobody knows cannot be kept for another boot: its readings are held one by one
   const bool at_once = !trusted_ && keep_windows_ == KeepWindows::always && window_store_ != nullptr;
-  if (meter_.aggtime > 0 && !at_once) {
-    if (now.mono < window_end_) {
-      if (window_store_ != nullptr && keep_windows_ == KeepWindows::always) save_windows();
-      return;
-    }
+  const bool over = now.mono >= window_end_;
+  if (meter_.aggtime > 0 && over) {
     const auto length = std::chrono::seconds{meter_.aggtime};
     window_end_ += length * ((now.mono - window_end_) / length + 1);
+  }
+  if (meter_.aggtime > 0 && !over && !at_once) {
+    if (window_store_ != nullptr && keep_windows_ == KeepWindows::always) save_windows();
+    return;
   }
   if (window_store_ == nullptr || keep_windows_ == KeepWindows::at_stop) {
     close_windows();
@@ -232,8 +233,10 @@ void MeterPipeline::close_windows() {
 }
 
 void MeterPipeline::send(Channel& channel, Point point) {
-  if (trusted_)
-    for (auto* tap : taps_) tap->aggregated(*channel.settings, point.value, point.stamp);
+  for (auto* tap : taps_) {
+    if (trusted_) tap->aggregated(*channel.settings, point.value, point.stamp);
+    else tap->unstamped(*channel.settings, point.value, point.stamp, now_);
+  }
   if (!channel.queue || !channel.duplicates.pass(point)) return;
   gate_->push(*channel.queue, point, now_, trusted_ ? StampGate::Stamp::right : StampGate::Stamp::wrong);
 }

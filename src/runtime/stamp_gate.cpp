@@ -12,11 +12,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kSection = "clock";
-constexpr std::string_view kHeld = "unstamped/";
+constexpr std::string_view kSection = "main";
 /// Moved at a time: bounds how long other meters wait for the lock, and fits into one transaction of the outbox.
 constexpr std::size_t kMostMoved = 4096;
 constexpr std::size_t kPiece = 512;
+/// Moved and not yet written or sent. A day of held readings does not fit into the outbox's memory, which would drop the
+/// oldest although the disk has them.
+constexpr std::uint64_t kMostUnwritten = 20'000;
 constexpr milliseconds kMovingPause{50};
 constexpr std::chrono::seconds kWaitingPause{10};
 
@@ -28,12 +30,12 @@ WallTime since_boot(MonoTime at) {
 }  // namespace
 
 QueueName StampGate::held_queue(std::string_view boot, const QueueName& name) {
-  return {fmt::format("{}{}/{}", kHeld, boot.empty() ? "-" : boot, name.endpoint), name.channel};
+  return {fmt::format("{}{}/{}", kUnstamped, boot.empty() ? "-" : boot, name.endpoint), name.channel};
 }
 
 std::optional<std::string> StampGate::held_endpoint(const QueueName& name) {
-  if (!name.endpoint.starts_with(kHeld)) return std::nullopt;
-  const std::size_t slash = name.endpoint.find('/', kHeld.size());
+  if (!name.endpoint.starts_with(kUnstamped)) return std::nullopt;
+  const std::size_t slash = name.endpoint.find('/', kUnstamped.size());
   return slash == std::string::npos ? std::string{} : name.endpoint.substr(slash + 1);
 }
 
@@ -63,7 +65,7 @@ void StampGate::push(QueueId queue, Point point, const Instant& now, Stamp stamp
   Lane& lane = lanes_[queue];
   // behind what is held: order within a queue is the order of push()
   if (stamp == Stamp::right && !lane.holding) {
-    outbox_.push(queue, lane.sequencer.next(point.stamp), point.value);
+    outbox_.push(queue, lane.sequencer.next(point.stamp, now.mono - (now.wall - point.stamp)), point.value);
     return;
   }
   if (!lane.holding) {
@@ -85,23 +87,27 @@ bool StampGate::look() {
   if (trusted && !holds_ && told_wrong_) told_wrong_ = false;
   if (!trusted || !holds_) return trusted;
   if (store_ == nullptr) {
+    const std::scoped_lock lock(mutex_);
     release();
   } else {
-    const auto in_one_piece = store_->together();
+    auto in_one_piece = store_->moving();
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [queue, lane] : lanes_)
+      if (lane.holding) in_one_piece.from(*lane.holding);
     release();
   }
   return true;
 }
 
+/// Under the lock.
 void StampGate::release() {
   const Instant now = clock_.now();
-  const std::scoped_lock lock(mutex_);
   std::uint64_t waiting = 0;
   for (const auto& [queue, lane] : lanes_)
     if (lane.holding) waiting += outbox_.stats(*lane.holding).waiting;
   if (waiting > 0 && !std::exchange(told_moving_, true))
     log_.print(Level::alert, kSection, "the clock is set: {} readings that waited for it are stamped and sent", waiting);
-  std::size_t budget = kMostMoved;
+  std::size_t budget = unwritten() < kMostUnwritten ? kMostMoved : 0;
   bool more = false;
   for (auto& [queue, lane] : lanes_)
     if (lane.holding && move_some(queue, lane, now, budget)) more = true;
@@ -109,6 +115,17 @@ void StampGate::release() {
   if (more) return;
   told_moving_ = false;
   told_wrong_ = false;
+}
+
+/// What the queues have in memory alone. With mutex_ held.
+std::uint64_t StampGate::unwritten() const {
+  std::uint64_t count = 0;
+  if (store_ == nullptr) return count;
+  for (const auto& [queue, lane] : lanes_) {
+    const QueueProgress progress = store_->progress(queue);
+    count += progress.last - std::min(progress.last, std::max(progress.stored_to, progress.settled_to));
+  }
+  return count;
 }
 
 /// True if there is more to move: beyond the budget, or not yet read back from disk.
@@ -119,8 +136,8 @@ bool StampGate::move_some(QueueId queue, Lane& lane, const Instant& now, std::si
     outbox_.peek(*lane.holding, std::min(kPiece, budget), piece);
     if (piece.empty()) break;
     for (const QueuedReading& held : piece) {
-      const WallTime stamp = now.wall_at(MonoTime{held.stamp.time_since_epoch()});
-      outbox_.push(queue, lane.sequencer.next(stamp), held.value);
+      const MonoTime at{held.stamp.time_since_epoch()};
+      outbox_.push(queue, lane.sequencer.next(now.wall_at(at), at), held.value);
     }
     outbox_.settle(*lane.holding, piece.front().sequence, piece.back().sequence, Verdict::accepted, {});
     budget -= piece.size();

@@ -62,6 +62,7 @@ class StampGate final {
     std::optional<QueueId> holding;  ///< open, and perhaps not empty
   };
   void release();
+  [[nodiscard]] std::uint64_t unwritten() const;
   bool move_some(QueueId queue, Lane& lane, const Instant& now, std::size_t& budget);
 
   Outbox& outbox_;

@@ -60,7 +60,8 @@ StatusReport StatusBoard::report() const {
   report.now = now.wall;
   report.started = now.wall_at(started_);
   for (const Meter& meter : meters_) report.meters.push_back(meter_report(meter, uploads, now));
-  for (const EndpointStatus& endpoint : uploads.endpoints) report.endpoints.push_back(endpoint_report(endpoint, uploads));
+  for (const EndpointStatus& endpoint : uploads.endpoints)
+    report.endpoints.push_back(endpoint_report(endpoint, uploads));
   report.outbox = outbox_report();
   for (const ServiceSource& service : services_) report.services.push_back(service());
   return report;

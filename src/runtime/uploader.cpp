@@ -237,7 +237,8 @@ void Uploader::accepted(Lane& lane, Channel& channel, const Judgement& judgement
   lane.backoff.reset();
   lane.paused_until = {};
   channel.backoff.reset();
-  channel.paused_until = {};
+  const std::chrono::seconds pace = channel.sink->pace();
+  channel.paused_until = pace.count() > 0 ? now.mono + pace : MonoTime{};
   channel.lone_failures = 0;
   channel.lane_successes = lane.successes;
   channel.rejected_in_a_row = 0;

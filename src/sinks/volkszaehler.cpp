@@ -6,7 +6,7 @@
 
 #include "core/number_text.hpp"
 #include "sinks/volkszaehler/reply.hpp"
-#include "sinks/volkszaehler/url.hpp"
+#include "sinks/web/url.hpp"
 #include "vz/sink.hpp"
 
 namespace vz::sinks {
@@ -15,11 +15,26 @@ namespace {
 // A few hundred readings are stored in hundredths of a second; tens of thousands run into the middleware's limits.
 constexpr std::size_t kMaxBatch = 256;
 constexpr std::size_t kBytesPerReading = 40;
+constexpr std::string_view kExample = R"("http://localhost/middleware.php")";
+
+/// What is allowed but hardly meant; empty if all is well. Shows no part of the text.
+std::string url_doubt(std::string_view text) {
+  const web::UrlParts parts = web::split_url(text);
+  if (!parts.rest.empty()) {
+    return "contains `?` or `#`, but the path of the channel is put behind it: that cannot work with most servers";
+  }
+  if (parts.scheme.empty())
+    return fmt::format("has no http:// or https:// in front; http:// is assumed, e.g. {}", kExample);
+  const std::string_view path = parts.path;
+  const bool usual = path.find("middleware") != std::string_view::npos || path.find("/api") != std::string_view::npos;
+  if (!usual) return fmt::format("does not end in /middleware.php (or /api) as usual, e.g. {}", kExample);
+  return {};
+}
 
 class VolkszaehlerSink final : public Sink {
  public:
   VolkszaehlerSink(const std::string& middleware, std::chrono::seconds timeout, const SinkContext& context)
-      : endpoint_(volkszaehler::endpoint_name(middleware)),
+      : endpoint_(web::endpoint_name(middleware)),
         url_(middleware + "/data/" + context.uuid + ".json"),
         repeat_url_(url_ + (middleware.find('?') == std::string::npos ? '?' : '&') + "options=skipduplicates"),
         user_agent_("User-Agent: " + context.user_agent),
@@ -79,7 +94,7 @@ constexpr OptionSpec kOptions[] = {
      .help =
          "address of the middleware, e.g. http://localhost/middleware.php; may carry name:password@ before the host",
      .required = true,
-     .check = [](const OptionValue& value) { return volkszaehler::url_error(std::get<std::string>(value)); }},
+     .check = [](const OptionValue& value) { return web::url_error(std::get<std::string>(value), kExample); }},
     {.name = "timeout",
      .type = OptionType::integer,
      .unit = "s",
@@ -91,11 +106,11 @@ constexpr OptionSpec kOptions[] = {
 
 std::unique_ptr<Sink> make(const Options& options, const SinkContext& context, ProblemSink& problems) {
   const std::string& middleware = options.string("middleware");
-  if (const std::string error = volkszaehler::url_error(middleware); !error.empty()) {
+  if (const std::string error = web::url_error(middleware, kExample); !error.empty()) {
     problems.error("middleware", "`middleware` " + error);
     return nullptr;
   }
-  if (const std::string doubt = volkszaehler::url_doubt(middleware); !doubt.empty()) {
+  if (const std::string doubt = url_doubt(middleware); !doubt.empty()) {
     problems.warning("middleware", "`middleware` " + doubt);
   }
   return std::make_unique<VolkszaehlerSink>(middleware, std::chrono::seconds{options.integer("timeout")}, context);

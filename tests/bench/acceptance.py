@@ -9,8 +9,10 @@ import argparse
 import json
 import os
 import re
+import selectors
 import signal
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -38,6 +40,7 @@ class Program:
         self.output = Path(folder) / f"{name}.out"
         clean = {k: v for k, v in os.environ.items() if k.lower() not in
                  ("notify_socket", "watchdog_usec", "http_proxy", "https_proxy", "all_proxy", "journal_stream")}
+        clean["RUNTIME_DIRECTORY"] = clean["STATE_DIRECTORY"] = str(folder)
         with open(self.output, "wb") as file:
             self.process = subprocess.Popen([str(a) for a in arguments], stdout=file, stderr=subprocess.STDOUT,
                                             stdin=subprocess.DEVNULL, env=clean)
@@ -473,11 +476,80 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def resident(pid):
+def resident_bytes(pid):
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
-            return f"{int(line.split()[1]) / 1024:.1f} MB"
-    return "?"
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def resident(pid):
+    return f"{resident_bytes(pid) / 1024 / 1024:.1f} MB"
+
+
+# ---- SIGKILL ----
+
+def crash(options):
+    say(f"crash: SIGKILL at random moments, {options.kills} times with commit_interval 0 and as many with the default")
+    out = subprocess.run([str(options.bin / "test_e2e"), "--gtest_filter=Crash.*", "--gtest_color=no"], check=False,
+                         capture_output=True, text=True,
+                         env={**os.environ, "VZ_KILLS": str(options.kills), "VZ_SEED": str(options.seed)})
+    for line in out.stdout.splitlines():
+        if line.startswith("crash:"):
+            say("  " + line[6:].strip())
+    if out.returncode:
+        say(out.stdout[-3000:])
+    return out.returncode == 0
+
+
+# ---- a head that is unplugged and plugged in again ----
+
+def run_ns(pid):
+    """Time on a processor, of all threads, in nanoseconds."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir())
+
+
+def replug(options):
+    say(f"replug: the meter's node goes for {options.away:g} s and comes back, {options.replugs} times; a telegram every 0.1 s")
+    delays, ok = [], True
+    with Bench(options.bin) as bench:
+        channel = str(uuids.uuid4())
+        url = bench.middleware([channel])[1]
+        arguments = ["--mode", "push", "--baud", 9600, "--period", 0.1, "--step", "1.8.0=0.001", "--speed", "unlimited",
+                     "--pty", bench.folder / "tty", "--quiet"]
+        meter, device, _ = bench.meter(*arguments, name="meter0")
+        daemon = bench.daemon(config([d0_meter(device, channel, url, pullseq=None, ackseq=None, baudrate=9600, interval=None)]))
+        pid = daemon.process.pid
+        time.sleep(3)
+        for turn in range(1, options.replugs + 1):
+            meter.stop()
+            time.sleep(2)  # what was under way is delivered
+            before, switched, cpu = time.monotonic(), switch_counts(pid), run_ns(pid)
+            time.sleep(options.away)
+            waits, forced = [b - a for a, b in zip(switched, switch_counts(pid))]
+            cpu = (run_ns(pid) - cpu) / 1e6
+            away = time.monotonic() - before
+            told = daemon.text().count("established again")
+            meter = Program([bench.bin / "vzmetersim", "--log", bench.folder / f"meter{turn}.jsonl", *arguments], bench.folder,
+                            f"meter{turn}")
+            bench.programs.append(meter)
+            while not (bench.folder / "tty").is_symlink():
+                time.sleep(0.001)
+            back = time.time() * 1000
+            while daemon.text().count("established again") == told and time.time() * 1000 < back + 20000:
+                time.sleep(0.005)
+            time.sleep(1)
+            fresh = [ms for ms, _ in bench.stored(channel) if ms >= back - 400]
+            if not fresh:
+                say("  no reading within a second of the return")
+                ok = False
+                continue
+            delays.append(fresh[0] - back)
+            say(f"  away {away:.1f} s: {cpu:.2f} ms of CPU, {waits} waits + {forced} forced switches of all threads; "
+                f"first reading stamped {delays[-1]:.0f} ms after the node was there")
+        say(f"  log: {daemon.text().count('Trying again')} losses told, {daemon.text().count('established again')} returns")
+    say(f"  worst {max(delays, default=-1):.0f} ms   [target: 2000 ms, no measurable CPU]")
+    return ok and max(delays, default=2001) <= 2000
 
 
 # ---- what a healthy daemon writes ----
@@ -504,9 +576,9 @@ def healthy(options):
         path = bench.folder / "vzlogger.conf"
         path.write_text(json.dumps(settings))
         trace = bench.folder / "strace"
-        traced = subprocess.Popen(["strace", "-f", "-y", "-qq", "-e", f"trace={WRITING}", "-o", str(trace),
+        traced = subprocess.Popen(["strace", "-f", "-t", "-y", "-qq", "-e", f"trace={WRITING}", "-o", str(trace),
                                    str(options.bin / "vzlogger"), "-f", "-c", str(path)],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
             time.sleep(3)
             pid = int(Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text().split()[0])
@@ -515,7 +587,7 @@ def healthy(options):
             minutes = (time.monotonic() - began) / 60
             after = disk_bytes(pid)
             os.kill(pid, signal.SIGTERM)
-            traced.wait(10)
+            said = traced.communicate(timeout=10)[1]
         finally:
             if traced.poll() is None:
                 traced.kill()
@@ -534,7 +606,14 @@ def healthy(options):
             f"{len(to_files)} of them to files, from start to stop")
         for line in to_files[:10]:
             say("    " + line[:160])
-        say(f"  outbox file at the end: {'made' if (bench.folder / 'outbox.db').exists() else 'none'}   [target: 0 bytes]")
+        waiting = 0
+        if (bench.folder / "outbox.db").exists():
+            with sqlite3.connect(bench.folder / "outbox.db") as outbox:
+                waiting = outbox.execute("SELECT sum(max(last - head, 0)) FROM queue").fetchone()[0]
+        say(f"  outbox file at the end: {'made' if (bench.folder / 'outbox.db').exists() else 'none'}, {waiting} readings wait in it   "
+            "[target: 0 bytes]")
+        for line in said.splitlines():
+            say("    said: " + line[:200])
         return after[0] == before[0] and not to_files
 
 
@@ -566,15 +645,110 @@ def stop(options):
     out = subprocess.run([str(options.bin / "test_e2e"), "--gtest_filter=Stop*", "--gtest_color=no"], check=False,
                          capture_output=True, text=True)
     for line in out.stdout.splitlines():
-        if line.startswith("stop:"):
-            say("  " + line[5:].strip())
+        if line.startswith(("stop:", "      ")):
+            say("  " + line.removeprefix("stop:").strip())
     if out.returncode:
         say(out.stdout[-3000:])
     return out.returncode == 0
 
 
+# ---- the local interface ----
+
+class CometClients(threading.Thread):
+    """Clients that wait for the next reading, and wait again once they have it; one thread for all of them."""
+
+    def __init__(self, port, target, count):
+        super().__init__(daemon=True)
+        self.address, self.count, self.replies, self.bad, self.over = ("127.0.0.1", port), count, 0, 0, False
+        self.request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        self.selector = selectors.DefaultSelector()
+        for _ in range(count):
+            self.ask()
+
+    def ask(self):
+        client = socket.create_connection(self.address, 20)
+        client.sendall(self.request)
+        client.setblocking(False)
+        self.selector.register(client, selectors.EVENT_READ, bytearray())
+
+    def run(self):
+        while not self.over:
+            for key, _ in self.selector.select(0.2):
+                data = key.fileobj.recv(65536)
+                key.data.extend(data)
+                if data:
+                    continue
+                self.selector.unregister(key.fileobj)
+                key.fileobj.close()
+                self.replies += 1
+                self.bad += not key.data.startswith(b"HTTP/1.1 200 ")
+                self.ask()
+        for key in list(self.selector.get_map().values()):
+            key.fileobj.close()
+
+
+def ask_at_pace(port, target, rate, seconds, times, bad):
+    """One thread's part of the requests, each on a connection of its own."""
+    request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    began = time.monotonic()
+    for i in range(int(rate * seconds)):
+        wait = began + i / rate - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        start = time.monotonic()
+        with socket.create_connection(("127.0.0.1", port), 20) as client:
+            client.sendall(request)
+            reply = bytearray()
+            while data := client.recv(65536):
+                reply.extend(data)
+        times.append(time.monotonic() - start)
+        if not reply.startswith(b"HTTP/1.1 200 "):
+            bad.append(bytes(reply[:100]))
+
+
+def local(options):
+    rate, threads, waiting = 2000, 4, 500
+    say(f"local: {waiting} clients that wait with mode=comet and {rate} requests a second for {options.seconds:.0f} s, a reading "
+        "a second, a minute of them in each reply")
+    with Bench(options.bin) as bench:
+        channel = str(uuids.uuid4())
+        meter = {"enabled": True, "protocol": "random", "interval": 1,
+                 "channels": [{"uuid": channel, "identifier": "x", "api": "null"}]}
+        daemon = bench.daemon(json.dumps({"verbosity": 5, "local": {"enabled": True, "port": 0, "buffer": 60}, "meters": [meter]}))
+        port = int(daemon.wait_for(r"HTTPd on port (\d+)").group(1))
+        pid = daemon.process.pid
+        time.sleep(3)
+        before, cpu = resident_bytes(pid), cpu_seconds(pid)
+        clients = CometClients(port, f"/{channel}?mode=comet", waiting)
+        clients.start()
+        time.sleep(2)
+        with_waiting = resident_bytes(pid)
+        times, bad, began = [], [], time.monotonic()
+        askers = [threading.Thread(target=ask_at_pace, args=(port, f"/{channel}", rate / threads, options.seconds, times, bad))
+                  for _ in range(threads)]
+        for asker in askers:
+            asker.start()
+        peak = with_waiting
+        while any(asker.is_alive() for asker in askers):
+            peak = max(peak, resident_bytes(pid))
+            time.sleep(0.1)
+        took = time.monotonic() - began
+        used = cpu_seconds(pid) - cpu
+        clients.over = True
+        clients.join()
+        ended, status = daemon.stop()
+        times.sort()
+        say(f"  resident: {before / 1e6:.1f} MB idle, {with_waiting / 1e6:.1f} MB with {waiting} waiting, {peak / 1e6:.1f} MB at most: "
+            f"{(peak - before) / 1e6:.1f} MB more   [target: 16]")
+        say(f"  {len(times) / took:.0f} requests a second, {len(bad)} not answered with 200; reply after {times[len(times) // 2] * 1e3:.2f} ms "
+            f"(median), {times[len(times) * 99 // 100] * 1e3:.1f} ms (99 %), {times[-1] * 1e3:.0f} ms (longest)")
+        say(f"  {clients.replies} replies to those who waited, {clients.bad} not 200; {used / took * 100:.0f} % of a core; "
+            f"ended in {ended:.3f} s with status {status}")
+        return not bad and not clients.bad and status == 0
+
+
 MEASUREMENTS = {"latency": latency, "instructions": instructions, "twofaults": twofaults, "switches": switches,
-                "stop": stop, "healthy": healthy, "faults": faults, "recovery": recovery, "realtime": realtime}
+                "stop": stop, "crash": crash, "replug": replug, "healthy": healthy, "local": local, "faults": faults, "recovery": recovery, "realtime": realtime}
 
 
 def main():
@@ -589,10 +763,13 @@ def main():
     parser.add_argument("--lines", type=int, default=50, help="meters at once, of faults")
     parser.add_argument("--line", choices=("tcp", "pty"), default="tcp", help="of faults")
     parser.add_argument("--kinds", default=ONE_FAULT, help="of faults")
-    parser.add_argument("--seed", type=int, default=1, help="of faults and twofaults")
+    parser.add_argument("--seed", type=int, default=1, help="of faults, twofaults and crash")
     parser.add_argument("--limit", type=float, default=3000, help="seconds after which faults gives up")
     parser.add_argument("--keep-log", help="where to keep the daemon's log of faults")
-    parser.add_argument("--seconds", type=float, default=60, help="of switches")
+    parser.add_argument("--seconds", type=float, default=60, help="of switches and local")
+    parser.add_argument("--kills", type=int, default=200, help="of crash")
+    parser.add_argument("--away", type=float, default=60, help="seconds, of replug")
+    parser.add_argument("--replugs", type=int, default=3, help="of replug")
     parser.add_argument("--healthy-minutes", type=float, default=15, help="of healthy")
     parser.add_argument("--telegrams", type=int, default=5000000, help="of twofaults")
     options = parser.parse_args()

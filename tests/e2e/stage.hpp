@@ -47,6 +47,7 @@ inline test::ProcessOptions plain(test::ProcessOptions options = {}) {
     if (std::none_of(options.environment.begin(), options.environment.end(), same))
       options.environment.emplace_back(name, std::nullopt);
   }
+  options.environment.emplace_back("RUNTIME_DIRECTORY", state_folder());
   options.environment.emplace_back("STATE_DIRECTORY", state_folder());
   return options;
 }
@@ -114,6 +115,7 @@ struct Readout {
   bool damaged = false;
   std::int64_t first_ms = 0;  ///< wall clock at the first byte of the data block
   std::int64_t last_ms = 0;
+  std::int64_t connected_ms = 0;  ///< over TCP: since when the reader was connected
 };
 
 struct Stored {
@@ -167,8 +169,10 @@ class Sim {
     std::vector<Readout> result;
     std::int64_t first = 0;
     std::int64_t last = 0;
+    std::int64_t connected = 0;
     for (const Json& event : events({})) {
       const auto& name = event["event"];
+      if (name == "connected") connected = event["wall_ms"];
       if (name == "block_first_byte") first = event["wall_ms"];
       if (name == "block_last_byte") last = event["wall_ms"];
       if (name != "readout") continue;
@@ -177,6 +181,7 @@ class Sim {
       readout.damaged = event["damaged"];
       readout.first_ms = first;
       readout.last_ms = last;
+      readout.connected_ms = connected;
     }
     return result;
   }
@@ -282,7 +287,8 @@ inline std::string write_config(const Folder& folder, const std::string& text, c
 /// With the state of the daemon in that folder, too.
 inline test::ProcessOptions in_folder(const Folder& folder, test::ProcessOptions options) {
   options = plain(std::move(options));
-  options.environment.back().second = folder.path().string();
+  for (auto& [name, value] : options.environment)
+    if (name == "RUNTIME_DIRECTORY" || name == "STATE_DIRECTORY") value = folder.path().string();
   return options;
 }
 

@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
+#include <charconv>
+#include <cstring>
 
 namespace vz::sim {
 namespace {
@@ -38,14 +39,9 @@ const char* name_of(Fault fault) {
   constexpr const char* kNames[] = {"none",          "refused",         "lost request",      "lost reply",
                                     "reset",         "too slow",        "server error",      "server error, stored",
                                     "gateway timeout, stored", "database down", "database lost, stored", "busy",
-                                    "false duplicate", "too few rows",  "unknown uuid",      "log-in page"};
+                                    "false duplicate", "too few rows",  "unknown uuid",      "log-in page",
+                                    "stored after the client gave up", "stored after the gateway gave up"};
   return kNames[static_cast<std::size_t>(fault)];
-}
-
-Item* ChannelTruth::find(std::int64_t stamp) {
-  const auto found = std::lower_bound(items.begin(), items.end(), stamp,
-                                      [](const Item& item, std::int64_t wanted) { return item.stamp < wanted; });
-  return found == items.end() || found->stamp != stamp ? nullptr : &*found;
 }
 
 void Endpoint::violated(const ChannelTruth& channel, const std::string& what) {
@@ -61,6 +57,7 @@ Fault Endpoint::draw(MonoTime now) {
   if (random_.unit() < 0.3) {
     mood_ = fault;
     mood_until_ = now + std::chrono::seconds{1 + random_.next() % 900};
+    ++counts_["fault lasts for a while"];
   }
   return fault;
 }
@@ -74,23 +71,26 @@ Answer Endpoint::answer(const HttpRequest& request, MonoTime now) {
     violation_ = "a request for a channel that is not of this endpoint";
     return {http(400, ""), 1ms};
   }
+  now_ = now;
+  do_late_work(now);
   std::vector<Tuple> tuples;
-  const char* at = request.body.c_str();
-  for (;;) {
-    at = std::strchr(at + (tuples.empty() ? 1 : 0), '[');
-    if (at == nullptr) break;
-    char* end = nullptr;
-    const std::int64_t stamp = std::strtoll(at + 1, &end, 10);
-    tuples.push_back({stamp, std::strtod(end + 1, &end)});
-    at = end;
+  const char* at = request.body.data() + 1;
+  const char* const end = request.body.data() + request.body.size();
+  while ((at = static_cast<const char*>(std::memchr(at, '[', static_cast<std::size_t>(end - at)))) != nullptr) {
+    Tuple& tuple = tuples.emplace_back();
+    at = std::from_chars(at + 2, end, tuple.stamp).ptr;
+    at = std::from_chars(at + 2, end, tuple.value).ptr;
   }
   check(*channel->second, tuples, skip);
   const Fault fault = draw(now);
-  ++counts_["requests"];
+  ++requests_;
   if (fault != Fault::none) ++counts_[fmt::format("fault: {}", name_of(fault))];
   MonoDuration takes = std::chrono::milliseconds{1 + random_.next() % 40};
-  if (!healthy_ && random_.unit() < 0.02) takes = std::chrono::milliseconds{random_.next() % 20'000};
-  if (fault == Fault::too_slow || fault == Fault::lost_before) takes = request.timeout;
+  if (!healthy_ && random_.unit() < 0.02) {
+    takes = std::chrono::milliseconds{random_.next() % 20'000};
+    ++counts_["fault: slow"];
+  }
+  if (fault == Fault::too_slow || fault == Fault::lost_before || fault == Fault::stored_late) takes = request.timeout;
   Answer answer{act(fault, *channel->second, tuples, skip), takes};
   answer.reply.duration = takes;
   return answer;
@@ -118,6 +118,7 @@ HttpReply Endpoint::act(Fault fault, ChannelTruth& channel, const std::vector<Tu
     case Fault::false_duplicate:
       return exception("UniqueConstraintViolationException", "SQLSTATE[23000]: 1062 Duplicate entry '1-1' for key");
     case Fault::too_few_rows: {
+      // If any was sent before nobody can tell.
       if (skip) return store(channel, tuples, skip);
       std::vector<Tuple> some;
       for (const Tuple& tuple : tuples) {
@@ -126,13 +127,36 @@ HttpReply Endpoint::act(Fault fault, ChannelTruth& channel, const std::vector<Tu
       HttpReply reply = store(channel, some, true);
       return reply;
     }
-    case Fault::unknown_uuid: return exception("Exception", "No entity with UUID: '" + channel.uuid + "'");
-    case Fault::log_in_page: return http(200, "<!DOCTYPE html><html><title>Log in</title></html>");
+    default: return act_badly(fault, channel, tuples, skip);
   }
-  return http(500, "");
 }
 
-HttpReply Endpoint::store(ChannelTruth& channel, const std::vector<Tuple>& tuples, bool skip) {
+HttpReply Endpoint::act_badly(Fault fault, ChannelTruth& channel, const std::vector<Tuple>& tuples, bool skip) {
+  const auto later = [&] {
+    late_.push_back({now_ + std::chrono::milliseconds{random_.next() % 600'000}, &channel, tuples, skip});
+  };
+  switch (fault) {
+    case Fault::stored_late: later(); return no_answer("Operation timed out", true);
+    case Fault::gateway_late: later(); return http(504, "<html>504</html>");
+    case Fault::unknown_uuid: return exception("Exception", "No entity with UUID: '" + channel.uuid + "'");
+    case Fault::log_in_page: return http(200, "<!DOCTYPE html><html><title>Log in</title></html>");
+    default: return http(500, "");
+  }
+}
+
+void Endpoint::do_late_work(MonoTime now) {
+  for (auto late = late_.begin(); late != late_.end();) {
+    if (late->at > now) {
+      ++late;
+      continue;
+    }
+    const HttpReply reply = store(*late->channel, late->tuples, late->skip, When::late);
+    ++counts_[reply.status == 200 ? "late requests stored" : "late requests refused as known"];
+    late = late_.erase(late);
+  }
+}
+
+HttpReply Endpoint::store(ChannelTruth& channel, const std::vector<Tuple>& tuples, bool skip, When when) {
   std::vector<std::size_t> fresh;
   for (const Tuple& tuple : tuples) {
     Item* item = channel.find(tuple.stamp);
@@ -150,7 +174,7 @@ HttpReply Endpoint::store(ChannelTruth& channel, const std::vector<Tuple>& tuple
   }
   for (const std::size_t index : fresh) {
     channel.items[index].stored = true;
-    if (index < channel.acked)
+    if (when == When::now && index < channel.acked && !channel.items[index].copy)
       violated(channel, fmt::format("reading {} arrives after a later one was accepted", index));
   }
   return rows(fresh.size());
@@ -164,6 +188,10 @@ void Endpoint::check(ChannelTruth& channel, const std::vector<Tuple>& tuples, bo
     const Item* item = channel.find(tuple.stamp);
     if (item == nullptr) {
       violated(channel, fmt::format("a reading was invented: stamp {}", tuple.stamp));
+    } else if (item->forbidden) {
+      violated(channel, fmt::format("reading {} is of a window that is delivered a second time", item - channel.items.data()));
+    } else if (item->collided) {
+      continue;  // either of the two
     } else if (std::bit_cast<std::uint64_t>(item->value) != std::bit_cast<std::uint64_t>(tuple.value)) {
       violated(channel, fmt::format("a value was altered: {} instead of {}", tuple.value, item->value));
     } else if (item->stored && !skip) {

@@ -10,34 +10,11 @@
 
 #include "core/backoff.hpp"
 #include "sim/simulation.hpp"
+#include "sim/truth.hpp"
 #include "vz/http.hpp"
 #include "vz/time.hpp"
 
 namespace vz::sim {
-
-/// What is known of a reading from its push on.
-struct Item {
-  std::int64_t stamp = 0;
-  double value = 0.0;
-  MonoTime pushed{};
-  std::uint64_t sequence = 0;  ///< in this life
-  bool stored = false;         ///< the endpoint has it
-  bool accepted = false;       ///< the outbox was told so
-  bool rejected = false;
-  bool durable = false;        ///< has to survive whatever comes
-  bool lost = false;           ///< the crash may have taken it
-};
-
-/// A channel at its endpoint, over all lives.
-struct ChannelTruth {
-  std::string uuid;
-  std::string endpoint;
-  std::vector<Item> items;             ///< by stamp
-  std::size_t acked = 0;               ///< one behind the last item that was accepted
-  std::uint64_t dropped = 0;           ///< that the outbox counted in its past lives
-  std::vector<std::size_t> poisoned;   ///< items that its database refuses
-  Item* find(std::int64_t stamp);
-};
 
 enum class Fault {
   none,
@@ -56,6 +33,8 @@ enum class Fault {
   too_few_rows,
   unknown_uuid,
   log_in_page,
+  stored_late,
+  gateway_late,
   count
 };
 const char* name_of(Fault fault);
@@ -68,7 +47,7 @@ struct Answer {
 class Endpoint {
  public:
   Endpoint(std::string url, JitterSource& random, Counts& counts, std::string& violation)
-      : url_(std::move(url)), random_(random), counts_(counts), violation_(violation) {}
+      : url_(std::move(url)), random_(random), counts_(counts), violation_(violation), requests_(counts["requests"]) {}
 
   [[nodiscard]] const std::string& url() const { return url_; }
   void add(ChannelTruth* channel) { channels_[channel->uuid] = channel; }
@@ -79,6 +58,8 @@ class Endpoint {
     until_ = until;
   }
   void heal() { healthy_ = true; }
+  /// Does what it was asked long ago, and given up for.
+  void do_late_work(MonoTime now);
 
  private:
   struct Tuple {
@@ -87,7 +68,15 @@ class Endpoint {
   };
   Fault draw(MonoTime now);
   HttpReply act(Fault fault, ChannelTruth& channel, const std::vector<Tuple>& tuples, bool skip);
-  HttpReply store(ChannelTruth& channel, const std::vector<Tuple>& tuples, bool skip);
+  HttpReply act_badly(Fault fault, ChannelTruth& channel, const std::vector<Tuple>& tuples, bool skip);
+  enum class When { now, late };
+  HttpReply store(ChannelTruth& channel, const std::vector<Tuple>& tuples, bool skip, When when = When::now);
+  struct Late {
+    MonoTime at{};
+    ChannelTruth* channel = nullptr;
+    std::vector<Tuple> tuples;
+    bool skip = false;
+  };
   void check(ChannelTruth& channel, const std::vector<Tuple>& tuples, bool skip);
   void violated(const ChannelTruth& channel, const std::string& what);
 
@@ -101,6 +90,9 @@ class Endpoint {
   Fault mood_ = Fault::none;
   MonoTime mood_until_{};
   bool healthy_ = false;
+  std::vector<Late> late_;
+  MonoTime now_{};
+  std::uint64_t& requests_;
 };
 
 }  // namespace vz::sim

@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# cmake -DROOT=... -DOUT=... -P plant.cmake: copies the sources of the outbox and the delivery to OUT and plants every
-# bug of tests/sim/bugs in them, each behind `planted(N)`. A bug whose original text is not there (exactly once) is an error.
+# cmake -DROOT=tests/sim -DOUT=... -DSOURCES=... -P plant.cmake: copies the sources to OUT and plants every bug of
+# ROOT/bugs in them, each behind `planted(N)`. A bug whose original text is not there (exactly once) is an error.
 #
 # A bug is a file NN_name.bug: the source file, `--- original`, the text, `+++ planted`, the text in its place.
-file(GLOB outbox_sources ${ROOT}/src/outbox/*.cpp)
-set(sources ${outbox_sources} ${ROOT}/src/runtime/uploader.cpp)
 set(names "")
-foreach(source ${sources})
+foreach(source ${SOURCES})
   get_filename_component(name ${source} NAME)
   file(READ ${source} "text_${name}")
   list(APPEND names ${name})
 endforeach()
-file(GLOB bugs ${ROOT}/tests/sim/bugs/*.bug)
+file(GLOB bugs ${ROOT}/bugs/*.bug)
 list(SORT bugs)
 set(rows "")
 foreach(bug ${bugs})

@@ -232,13 +232,21 @@ bool CrashDisk::rename(const std::string& from, const std::string& to) {
 }
 
 void CrashDisk::lose(File& file, Loss loss) {
+  if (loss == Loss::all) losses_.lost += file.pending.size();
   if (loss == Loss::power) {
+    bool gap = false;
     for (Change& change : file.pending) {
       const std::uint64_t fate = random_.next() % 4;
-      if (fate == 0) continue;
+      if (fate == 0) {
+        gap = true;
+        ++losses_.lost;
+        continue;
+      }
+      if (gap) ++losses_.reordered;
       const auto sectors = static_cast<std::int64_t>(change.bytes.size()) / kSector;
       if (fate == 1 && sectors > 0) {
         // Only one end of it arrived.
+        ++losses_.torn;
         const auto cut =
             static_cast<std::size_t>(kSector * static_cast<std::int64_t>(random_.next() % static_cast<std::uint64_t>(sectors)));
         if (random_.next() % 2 == 0) {
@@ -261,12 +269,15 @@ void CrashDisk::reboot(Loss loss) {
   locked_ = false;
   if (loss == Loss::nothing) return;
   for (const auto& [name, file] : deleted_) {
-    if (file->named && !has(name) && random_.next() % 2 == 0) files_[name] = file;
+    if (!file->named || has(name) || random_.next() % 2 != 0) continue;
+    files_[name] = file;
+    ++losses_.undone;
   }
   deleted_.clear();
   for (auto place = files_.begin(); place != files_.end();) {
     lose(*place->second, loss);
     const bool vanishes = !place->second->named && (loss == Loss::all || random_.next() % 2 == 0);
+    losses_.undone += vanishes ? 1 : 0;
     place = vanishes ? files_.erase(place) : std::next(place);
   }
 }

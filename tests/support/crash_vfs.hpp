@@ -49,6 +49,14 @@ class CrashDisk {
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
   [[nodiscard]] std::uint64_t written() const { return written_; }
   [[nodiscard]] std::uint64_t syncs() const { return syncs_; }
+  /// What the crashes did to unsynced writes.
+  struct Losses {
+    std::uint64_t lost = 0;
+    std::uint64_t torn = 0;
+    std::uint64_t reordered = 0;  ///< kept although an earlier one of the same file was lost
+    std::uint64_t undone = 0;     ///< files that were not there any more, or again
+  };
+  [[nodiscard]] const Losses& losses() const { return losses_; }
   [[nodiscard]] std::vector<std::string> names() const;
   /// The bytes of a file, to be damaged; null if there is none. What is on the platter changes with the next sync.
   std::string* content(const std::string& name);
@@ -91,6 +99,7 @@ class CrashDisk {
   std::uint64_t changes_ = 0;
   std::uint64_t written_ = 0;
   std::uint64_t syncs_ = 0;
+  Losses losses_;
   bool crashed_ = false;
   bool locked_ = false;
 };

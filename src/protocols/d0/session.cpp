@@ -35,6 +35,10 @@ constexpr std::size_t kGatherCharacters = 40;
 constexpr std::size_t kMostGathered = 1024;
 /// Runs of NUL at least this long in a pull sequence wake up a battery-powered meter.
 constexpr std::ptrdiff_t kWakeUpNuls = 10;
+/// A run at the front that is this long is the wake-up message of the standard (annex B: 2.1 to 2.3 s of NUL), which wants
+/// a pause of 1.5 to 1.7 s before the request. Shorter ones are what users found out for their meter: sent as they are.
+constexpr std::size_t kStandardWakeUp = 60;
+constexpr milliseconds kWakeUpPause{1600};
 /// A serial line that is silent for so long inside an encrypted telegram has lost a part of it.
 constexpr milliseconds kFrameGap{300};
 
@@ -42,8 +46,21 @@ struct Speed {
   char id;
   unsigned baud;
 };
+void begin_text(const Identification& id, TelegramText& text) {
+  text.identification.clear();
+  if (!id.vendor.empty()) text.identification = fmt::format("/{}{}{}", id.vendor, id.baud, id.text);
+  text.registers.clear();
+}
+
 constexpr Speed kModeC[] = {{'0', 300}, {'1', 600}, {'2', 1200}, {'3', 2400}, {'4', 4800}, {'5', 9600}, {'6', 19200}};
 constexpr Speed kModeB[] = {{'A', 600}, {'B', 1200}, {'C', 2400}, {'D', 4800}, {'E', 9600}, {'F', 19200}};
+
+/// Length of the standard's wake-up message at the front of a pull sequence; 0: none.
+std::size_t wake_up_length(std::span<const std::byte> sequence) {
+  const auto end = std::find_if(sequence.begin(), sequence.end(), [](std::byte b) { return b != std::byte{0}; });
+  const auto nuls = static_cast<std::size_t>(end - sequence.begin());
+  return nuls >= kStandardWakeUp && nuls < sequence.size() ? nuls : 0;
+}
 
 template <std::size_t N>
 unsigned speed(const Speed (&table)[N], char id) {
@@ -126,7 +143,7 @@ void D0Session::change_line(unsigned baud, SessionOut& out) {
 
 void D0Session::send_request(Instant now, SessionOut& out) {
   change_line(settings_.line.baud, out);
-  if (settings_.change_delay > milliseconds{0} && state_ != State::before_request) {
+  if (settings_.change_delay > milliseconds{0} && state_ != State::before_request && state_ != State::waking) {
     state_ = State::before_request;
     deadline_ = now.mono + settings_.change_delay;
     return;
@@ -134,14 +151,23 @@ void D0Session::send_request(Instant now, SessionOut& out) {
   decoder_.reset();
   arrivals_.clear();
   out.actions.emplace_back(DiscardInput{});
-  out.actions.emplace_back(WriteBytes{settings_.pull_sequence});
+  const std::span<const std::byte> sequence = settings_.pull_sequence;
+  const std::size_t wake_up = wake_up_length(sequence);
+  if (wake_up > 0 && state_ != State::waking) {
+    out.actions.emplace_back(WriteBytes{sequence.first(wake_up)});
+    state_ = State::waking;
+    deadline_ = now.mono + arrivals_.line_time(wake_up) + kWakeUpPause;
+    return;
+  }
+  const auto request = sequence.subspan(wake_up);
+  out.actions.emplace_back(WriteBytes{request});
   if (out.wants(Level::debug))
-    out.notes.push_back({Level::debug, fmt::format("sending pullsequenz send (len:{}).", settings_.pull_sequence.size())});
+    out.notes.push_back({Level::debug, fmt::format("sending pullsequenz send (len:{}).", request.size())});
   state_ = State::awaiting_answer;
   since_request_ = 0;
   repeat_pending_ = false;
   request_sent_ = now.mono;
-  transmitted_ = now.mono + arrivals_.line_time(settings_.pull_sequence.size());
+  transmitted_ = now.mono + arrivals_.line_time(request.size());
   deadline_ = transmitted_ + answer_limit();
 }
 
@@ -231,7 +257,7 @@ std::size_t D0Session::received(std::span<const std::byte> bytes, Instant now, M
   const bool first_of_block = state_ == State::awaiting_block && !was_inside;
   last_byte_ = now.mono;
   since_request_ += bytes.size();
-  if (state_ == State::idle || state_ == State::before_request) {  // nobody asked: line noise, or a late answer
+  if (state_ == State::idle || state_ == State::before_request || state_ == State::waking) {  // nobody asked: line noise, or a late answer
     arm(now, out);
     return bytes.size();
   }
@@ -291,12 +317,15 @@ bool D0Session::on_telegram(const D0Event& event, WallTime stamp, bool authentic
   const bool checked = event.check != CheckValue::none && !event.check_wrong;
   const bool vouched = authentic || checked;
   DataBlockReader reader(event.block, vouched ? Grammar::lenient : Grammar::strict);
+  if (out.text != nullptr) begin_text(event.identification, *out.text);
   std::size_t sets = 0;
   std::optional<WallTime> clock;
   own_times_.clear();
   DataSet set;
   while (reader.next(set)) {
     ++sets;
+    if (out.text != nullptr)
+      out.text->registers.push_back({std::string{set.address}, std::string{set.value}, std::string{set.unit}});
     if (set.value.size() == kP1TimeLength && set.code && is_clock(*set.code)) clock = p1_time(set.value);
     if (!set.code || !out.wants(*set.code)) continue;
     const auto value = number(set.value);
@@ -522,7 +551,8 @@ void D0Session::timer(Instant now, SessionOut& out) {
   if (now.mono >= deadline_ || (decoder_.in_tail() && now.mono >= last_byte_ + arrivals_.line_time(kSilentCharacters))) {
     switch (state_) {
       case State::idle: break;
-      case State::before_request: send_request(now, out); break;
+      case State::before_request:
+      case State::waking: send_request(now, out); break;
       case State::before_ack: send_acknowledge(now, out); break;
       case State::changing_speed:
         change_line(next_baud_, out);

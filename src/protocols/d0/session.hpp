@@ -60,6 +60,7 @@ class D0Session final : public Session {
   enum class State : std::uint8_t {
     idle,             ///< between cycles
     before_request,   ///< the line is set, waiting until the request may go out
+    waking,           ///< the wake-up message is out: the pause before the request
     awaiting_answer,  ///< the request is out: identification expected
     before_ack,       ///< the identification is in: reaction time
     changing_speed,   ///< the acknowledge is going out: then the speed changes

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "protocols/sml/file.hpp"
 
+#include <array>
+
 #include "protocols/sml/crc16.hpp"
 
 namespace vz::sml {
@@ -14,6 +16,21 @@ constexpr std::size_t kLongestNumber = 8;
 
 using Field = Cursor::Field;
 using Type = Field::Type;
+
+/// What a field whose head is one byte means for skipping it.
+struct Stride {
+  std::int8_t bytes = 0;   ///< to go forward; of a list its head. 0: not told by one byte
+  std::int8_t fields = 0;  ///< that are to be skipped more (a list's elements) or less (this one)
+};
+constexpr std::array<Stride, 256> kStrides = [] {
+  std::array<Stride, 256> table{};
+  for (unsigned head = 0; head < kMoreFollows; ++head) {
+    const auto length = static_cast<std::int8_t>(head & kLengthBits);
+    const bool list = (head & kTypeBits) == kTypeBits;
+    table[head] = list ? Stride{1, static_cast<std::int8_t>(length - 1)} : Stride{length, -1};
+  }
+  return table;
+}();
 
 bool is_number(const Field& field) {
   return (field.type == Type::signed_number || field.type == Type::unsigned_number) && !field.data.empty() &&
@@ -137,8 +154,10 @@ bool read_entry(Cursor& cursor, ListEntry& entry) {
   if (!cursor.read(field)) return false;
   if (field.type == Type::list) return cursor.skip(field.count) && cursor.skip(kEntryFields - 1);
   if (field.type == Type::octets) entry.name = field.data;
-  return read_status(cursor, entry) && read_time(cursor, entry.time) && read_unit(cursor, entry) &&
-         read_scaler(cursor, entry) && read_value(cursor, entry.value) && cursor.skip(1);
+  // most registers have no status, no time and no signature
+  return (cursor.skip_absent() || read_status(cursor, entry)) && (cursor.skip_absent() || read_time(cursor, entry.time)) &&
+         read_unit(cursor, entry) && read_scaler(cursor, entry) && read_value(cursor, entry.value) &&
+         (cursor.skip_absent() || cursor.skip(1));
 }
 
 }  // namespace
@@ -175,22 +194,18 @@ bool Cursor::skip(std::size_t count) {
   const std::byte* at = at_;
   while (count > 0) {
     if (at == end_) return false;
-    const auto head = std::to_integer<unsigned>(*at);
-    const std::size_t length = head & kLengthBits;
-    --count;
-    if (head < kTypeBits) {
-      if (length - 1 >= static_cast<std::size_t>(end_ - at)) return false;  // 0 wraps round
-      at += length;
-    } else if (head < kMoreFollows) {
-      ++at;
-      count += length;
-    } else {
+    const Stride stride = kStrides[std::to_integer<std::size_t>(*at)];
+    if (stride.bytes == 0) {  // a long head, or one that cannot be
       Field field;
       at_ = at;
       if (!read_long(field)) return false;
       at = at_;
-      count += field.count;
+      count += field.count - 1;
+      continue;
     }
+    if (stride.bytes > end_ - at) return false;
+    at += stride.bytes;
+    count += static_cast<std::size_t>(stride.fields);  // -1 wraps round
   }
   at_ = at;
   return true;

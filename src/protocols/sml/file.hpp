@@ -30,6 +30,12 @@ class Cursor {
   }
   /// Skips `count` fields, lists with all that is in them.
   bool skip(std::size_t count);
+  /// Skips an optional field that is not there, if that is next.
+  bool skip_absent() {
+    if (at_ == end_ || *at_ != std::byte{0x01}) return false;
+    ++at_;
+    return true;
+  }
   /// Skips the byte 00 if it is next.
   bool skip_end_mark();
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "protocols/sml/readings.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 
 #include "core/decimal.hpp"
 #include "core/dlms_units.hpp"
+#include "core/number_text.hpp"
 
 namespace vz::sml {
 namespace {
@@ -54,6 +58,38 @@ std::optional<WallTime> plausible_time(const MeterTime& time, WallTime now) {
   return stamp;
 }
 
+std::string hex_text(std::span<const std::byte> bytes) {
+  std::string text;
+  for (const std::byte byte : bytes) fmt::format_to(std::back_inserter(text), "{:02x}", std::to_integer<unsigned>(byte));
+  return text;
+}
+
+/// Bytes as text where all of them are printable, else in hexadecimal.
+RegisterText octets_text(const ListEntry& entry) {
+  RegisterText text;
+  Obis code;
+  if (entry.name.size() == code.groups.size()) {
+    std::memcpy(code.groups.data(), entry.name.data(), code.groups.size());
+    text.address = code.text();
+  } else {
+    text.address = hex_text(entry.name);
+  }
+  const auto& bytes = entry.value.bytes;
+  const auto printable = [](std::byte b) { return b >= std::byte{0x20} && b < std::byte{0x7F}; };
+  if (!bytes.empty() && std::all_of(bytes.begin(), bytes.end(), printable))
+    for (const std::byte b : bytes) text.value += static_cast<char>(b);
+  else
+    text.value = hex_text(bytes);
+  return text;
+}
+
+RegisterText number_register(const Reading& reading) {
+  RegisterText text{reading.identifier.obis()->text(), {}, std::string{reading.unit.text()}};
+  append_number(text.value, reading.value);
+  if (text.value.ends_with(".0")) text.value.resize(text.value.size() - 2);
+  return text;
+}
+
 void make_unsigned(Value& value) {
   value.negative = false;
   value.magnitude = unsigned_value(value.bytes);
@@ -69,7 +105,9 @@ std::optional<unsigned> feed_in_bit(std::uint64_t status) {
   return std::nullopt;
 }
 
-bool append_readings(ListReader& list, const MappingSettings& settings, WallTime arrival, std::vector<Reading>& readings) {
+bool append_readings(ListReader& list, const MappingSettings& settings, WallTime arrival, std::vector<Reading>& readings,
+                     TelegramText* text) {
+  if (text != nullptr) text->identification = hex_text(list.server_id());
   const std::size_t first = readings.size();
   bool shortened = false;
   bool feeding_in = false;
@@ -81,6 +119,7 @@ bool append_readings(ListReader& list, const MappingSettings& settings, WallTime
       status_seen = bit.has_value();
       feeding_in = bit && *bit < 64 && (entry.status >> *bit & 1U) != 0;
     }
+    if (text != nullptr && entry.value.kind == Value::Kind::octets) text->registers.push_back(octets_text(entry));
     if (entry.value.kind == Value::Kind::octets) {
       shortened = shortened || (is_code(entry, kDeviceId) && shortens_power(entry.value.bytes));
       continue;
@@ -106,6 +145,8 @@ bool append_readings(ListReader& list, const MappingSettings& settings, WallTime
     for (std::size_t i = first; i < readings.size(); ++i)
       if (readings[i].value > 0.0 && is_total_power(*readings[i].identifier.obis())) readings[i].value = -readings[i].value;
   }
+  if (text != nullptr)
+    for (std::size_t i = first; i < readings.size(); ++i) text->registers.push_back(number_register(readings[i]));
   return !list.malformed();
 }
 

@@ -6,6 +6,7 @@
 
 #include "protocols/sml/file.hpp"
 #include "vz/reading.hpp"
+#include "vz/session.hpp"
 
 namespace vz::sml {
 
@@ -32,7 +33,9 @@ inline constexpr std::chrono::minutes kPlausible{10};
 /// Appends the readings of a list, in its order. Registers without a number and codes that no channel could name make
 /// none. `arrival` is the stamp of those whose meter time is not given or not believed. False if the list's structure is
 /// broken; what was read before stands. Pure.
-bool append_readings(ListReader& list, const MappingSettings& settings, WallTime arrival, std::vector<Reading>& readings);
+/// With `text` all registers are told there, too, the server's id as the identification.
+bool append_readings(ListReader& list, const MappingSettings& settings, WallTime arrival, std::vector<Reading>& readings,
+                     TelegramText* text = nullptr);
 
 /// The bit of a status word that is set while energy flows to the grid; none if the layout is not known.
 std::optional<unsigned> feed_in_bit(std::uint64_t status);

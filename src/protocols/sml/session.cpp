@@ -115,6 +115,7 @@ bool SmlSession::handle(const FrameEvent& event, Instant now, SessionOut& out) {
 /// A frame can hold several messages; those with a wrong CRC are reported and the others used.
 SmlSession::Outcome SmlSession::read_frame(const FrameEvent& event, WallTime arrival, SessionOut& out) {
   MessageReader messages(event.content);
+  if (out.text != nullptr) *out.text = {};
   Outcome outcome = Outcome::nothing;
   const auto fault = [&](FaultKind kind, std::string detail) {
     out.faults.push_back({kind, std::move(detail)});
@@ -133,7 +134,7 @@ SmlSession::Outcome SmlSession::read_frame(const FrameEvent& event, WallTime arr
       case MessageReader::Step::message:
         if (messages.tag() != kGetListResponse) break;
         ListReader list(messages.body());
-        const bool whole = append_readings(list, settings_.mapping, arrival, out.readings);
+        const bool whole = append_readings(list, settings_.mapping, arrival, out.readings, out.text);
         if (whole || !out.readings.empty()) outcome = Outcome::telegram;
         if (!whole) fault(FaultKind::grammar, "the telegram's CRC is right, but the list of registers is broken");
         break;

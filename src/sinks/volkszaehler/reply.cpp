@@ -8,11 +8,13 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "sinks/volkszaehler/text.hpp"
+#include "sinks/web/text.hpp"
+#include "sinks/web/unanswered.hpp"
 
 namespace vz::sinks::volkszaehler {
 namespace {
 
+using namespace web;
 using nlohmann::json;
 
 // A request of more readings than this may fail for its size alone (time limit of PHP, memory).
@@ -159,38 +161,7 @@ class Judge {
 
   /// --- the cases ---
 
-  Judgement unanswered() const {
-    const std::string error = http_.error.empty() ? "no answer" : clean_words(http_.error, request_.uuid);
-    const std::string hint = transport_hint(error);
-    return {.verdict = Verdict::keep,
-            .retry = Retry::soon,
-            .repeat = http_.maybe_delivered,
-            .message = fmt::format("CURL: {} ({}){}{}", error, request_.endpoint, hint.empty() ? "" : "; ", hint)};
-  }
-
-  static std::string transport_hint(std::string_view error) {
-    if (find_any_case(error, "resolve") != std::string_view::npos) {
-      return "check the host name in `middleware`, and whether this machine can look up names";
-    }
-    if (find_any_case(error, "certificate") != std::string_view::npos ||
-        find_any_case(error, "ssl") != std::string_view::npos) {
-      return "the secure connection could not be set up: check the server's certificate, its name and this machine's "
-             "clock";
-    }
-    if (find_any_case(error, "timed out") != std::string_view::npos ||
-        find_any_case(error, "timeout") != std::string_view::npos) {
-      return "the server is too slow or unreachable";
-    }
-    if (find_any_case(error, "connect") != std::string_view::npos) {
-      return "is the web server running, and are host and port in `middleware` right?";
-    }
-    if (find_any_case(error, "malformed") != std::string_view::npos ||
-        find_any_case(error, "bad/illegal") != std::string_view::npos ||
-        find_any_case(error, "unsupported protocol") != std::string_view::npos) {
-      return "check the address in `middleware`";
-    }
-    return {};
-  }
+  Judgement unanswered() const { return web::unanswered(http_, request_.endpoint, "middleware", request_.uuid); }
 
   Judgement success() const {
     if (!reply_.rows) {
@@ -206,7 +177,8 @@ class Judge {
                       "understood the request; look for odd values at this time, and for a proxy that changes it",
                       request_.endpoint, *reply_.rows, sent, channel()));
     }
-    if (*reply_.rows == sent || request_.repeats > 0) return accepted();
+    // Of the repeats it may have any; what is sent for the first time it has to store.
+    if (*reply_.rows >= sent - static_cast<std::int64_t>(request_.repeats)) return accepted();
     return {.verdict = Verdict::keep,
             .retry = Retry::soon,
             .repeat = true,
@@ -334,7 +306,7 @@ Reply read_reply(const std::string& body) {
     }
   } else if (parsed.is_discarded()) {
     read_broken(body, reply);
-    reply.page = !reply.exception && is_page(body);
+    reply.page = !reply.exception && web::is_page(body);
   }
   return reply;
 }

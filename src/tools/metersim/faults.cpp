@@ -19,17 +19,13 @@ constexpr std::array kNames{
     Name{LineFault::silence, "silence"}, Name{LineFault::slow, "slow"},         Name{LineFault::hangup, "hangup"},
 };
 
-std::string encode(std::string_view characters, ByteForm form) {
-  return form == ByteForm::parity ? with_even_parity(characters) : std::string{characters};
-}
-
 unsigned hex(char c) { return static_cast<unsigned char>(c); }
 
 /// The message on its way through the fault: one member function for each kind.
 class Damager {
  public:
   Damager(const DataMessage& message, ByteForm form, Random& random)
-      : message_(message), form_(form), random_(random), bytes_(encode(message.bytes, form)) {}
+      : message_(message), form_(form), random_(random), bytes_(encoded(message.bytes, form)) {}
 
   Damage run(LineFault fault) {
     switch (fault) {
@@ -90,7 +86,7 @@ class Damager {
     const std::size_t at = places[random_.below(places.size())];
     const char before = message_.bytes[at];
     const char after = static_cast<char>('0' + (static_cast<unsigned>(before - '0') + 1 + random_.below(9)) % 10);
-    bytes_[at] = encode({&after, 1}, form_).front();
+    bytes_[at] = encoded({&after, 1}, form_).front();
     damage_.position = at;
     damage_.detail = fmt::format("byte {}: digit {} became {}", at, before, after);
   }
@@ -110,7 +106,7 @@ class Damager {
   }
 
   void bad_check() {
-    if (message_.check == Check::none) return flip(1);
+    if (message_.check == Check::none || message_.check == Check::sml) return flip(1);
     // the BCC is the last byte; the CRC four digits before CR LF
     const std::size_t at = message_.check == Check::bcc ? bytes_.size() - 1 : bytes_.size() - 6 + random_.below(4);
     const char before = message_.bytes[at];
@@ -121,7 +117,7 @@ class Damager {
       constexpr std::string_view kDigits = "0123456789ABCDEF";
       after = kDigits[(kDigits.find(before) + 1 + random_.below(15)) % 16];
     }
-    bytes_[at] = encode({&after, 1}, form_).front();
+    bytes_[at] = encoded({&after, 1}, form_).front();
     damage_.position = at;
     damage_.detail = fmt::format("check value: 0x{:02x} became 0x{:02x}", hex(before), hex(after));
   }
@@ -135,9 +131,9 @@ class Damager {
 
   [[nodiscard]] bool holds() const {
     std::string seen = bytes_.substr(std::min(message_.checked_from, bytes_.size()));
-    if (form_ == ByteForm::parity) {
+    if (shows_parity(form_)) {
       for (char& c : seen) {
-        if (with_even_parity(c) != c) return false;
+        if (!right_parity(c, form_)) return false;
         c = static_cast<char>(hex(c) & 0x7FU);
       }
     }
@@ -205,6 +201,18 @@ std::string with_even_parity(std::string_view characters) {
   for (char& c : bytes) c = with_even_parity(c);
   return bytes;
 }
+
+std::string encoded(std::string_view characters, ByteForm form) {
+  std::string bytes{characters};
+  if (!shows_parity(form)) return bytes;
+  for (char& c : bytes) {
+    c = with_even_parity(c);
+    if (form == ByteForm::odd) c = static_cast<char>(static_cast<unsigned char>(c) ^ 0x80U);
+  }
+  return bytes;
+}
+
+bool right_parity(char byte, ByteForm form) { return !shows_parity(form) || encoded({&byte, 1}, form).front() == byte; }
 
 Damage damage(LineFault fault, const DataMessage& message, ByteForm form, Random& random) {
   return Damager(message, form, random).run(fault);

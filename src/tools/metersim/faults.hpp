@@ -65,7 +65,14 @@ enum class ByteForm {
   seven,   ///< 7E1: bit 7 is 0
   eight,   ///< 8N1
   parity,  ///< 7E1 seen by an 8N1 port: bit 7 is the parity
+  odd,     ///< 7O1 seen by an 8N1 port
 };
+
+[[nodiscard]] constexpr bool shows_parity(ByteForm form) { return form == ByteForm::parity || form == ByteForm::odd; }
+/// The bytes that characters of a line with parity are to an 8N1 port; in the other forms the characters themselves.
+std::string encoded(std::string_view characters, ByteForm form);
+/// True if a byte's bit 7 is what `form` says it has to be.
+bool right_parity(char byte, ByteForm form);
 
 /// The slowest answer and the longest gap that the standard allows are 1500 ms; a slow meter stays just below.
 inline constexpr std::chrono::milliseconds kSlow{1400};

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "tools/metersim/telegram.hpp"
+
 namespace vz::metersim {
 namespace {
 
@@ -75,6 +77,9 @@ std::string progress_line(const Event& event) {
     return fmt::format("the reader is at {} Bd, the line at {} Bd: {} garbage", get("peer"), get("line"),
                        get("direction") == "received" ? "the meter hears" : "the reader gets");
   }
+  if (name == "link_reset") return "link reset";
+  if (name == "selection") return get("matches") == "true" ? "selected" : "another meter is selected";
+  if (name == "unacknowledged") return "nobody acknowledges telegram " + get("n");
   if (name == "hangup") return "the line hangs up";
   if (name == "return") return "the line is back: " + get("on");
   if (name == "connected") return "a reader has connected";

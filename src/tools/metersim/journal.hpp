@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "tools/metersim/meter.hpp"
+#include "tools/metersim/device.hpp"
 #include "vz/error.hpp"
 
 namespace vz::metersim {

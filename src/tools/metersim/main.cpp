@@ -37,10 +37,18 @@ int fail(const std::string& text) {
   return 1;
 }
 
+vz::Expected<std::unique_ptr<Device>> device_of(RunSettings& setup) {
+  if (setup.bus) return std::make_unique<BusMeter>(std::move(*setup.bus));
+  auto meter = Meter::make(std::move(setup.meter));
+  if (!meter) return tl::unexpected(meter.error());
+  return std::make_unique<Meter>(std::move(*meter));
+}
+
 int simulate(RunSettings setup) {
   const SystemClock clock;
-  auto meter = Meter::make(std::move(setup.meter));
-  if (!meter) return fail(meter.error().text());
+  auto device = device_of(setup);
+  if (!device) return fail(device.error().text());
+  Device& meter = **device;
   Journal journal(setup.progress);
   if (!setup.log.empty()) {
     if (auto opened = journal.open(setup.log); !opened) return fail(opened.error().text());
@@ -48,11 +56,11 @@ int simulate(RunSettings setup) {
   const int stop = stop_signals();
   if (stop < 0) return fail("cannot wait for signals");
   auto port = setup.pty_link.empty() ? make_tcp(setup.tcp_address, setup.tcp_port)
-                                     : make_pty(setup.pty_link, meter->settings().initial_baud);
+                                     : make_pty(setup.pty_link, meter.baud());
   if (auto opened = port->open(); !opened) return fail(opened.error().text());
   fmt::print("ready on {}\n", port->name());
   std::fflush(stdout);
-  Simulator simulator(*meter, *port, journal, clock, setup.line);
+  Simulator simulator(meter, *port, journal, clock, setup.line);
   auto done = simulator.run(stop);
   close(stop);
   return done ? 0 : fail(done.error().text());

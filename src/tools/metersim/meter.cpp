@@ -28,6 +28,11 @@ char baud_character(std::string_view identification) { return identification.siz
 
 Expected<void> check_identification(const MeterSettings& settings) {
   const std::string& id = settings.telegram.identification;
+  if (settings.telegram.check == Check::sml) {
+    if (pushes(settings.mode) || settings.mode == Mode::a) return {};
+    return tl::unexpected(bad_setting("mode", fmt::format("an SML meter has no mode {}", text(settings.mode)),
+                                      "use --mode push, or --mode A for one that answers an SML request"));
+  }
   if (id.empty()) {
     // Without one a pushed telegram is just its data block.
     if (pushes(settings.mode)) return {};
@@ -105,7 +110,8 @@ Mode mode_of(std::string_view identification) {
 Expected<Meter> Meter::make(MeterSettings settings) {
   if (auto ok = check_identification(settings); !ok) return tl::unexpected(ok.error());
   if (auto ok = check_protection(settings); !ok) return tl::unexpected(ok.error());
-  auto registers = Registers::make(settings.telegram.block, settings.counters, settings.clock);
+  const bool sml = settings.telegram.check == Check::sml;  // nothing in it runs
+  auto registers = Registers::make(sml ? std::string{} : settings.telegram.block, settings.counters, settings.clock);
   if (!registers) return tl::unexpected(registers.error());
   const unsigned baud = readout_baud(settings);
   Meter meter(std::move(settings), std::move(*registers));
@@ -132,13 +138,14 @@ void Meter::set_listener(bool there, Instant now) {
 // ---- hearing ----
 
 void Meter::received(const Character& character, Instant now, MeterOut& out) {
+  if (settings_.telegram.check == Check::sml) return hear_sml(character.byte, now, out);
   if (collecting_ != Collecting::nothing && character.start - last_character_ > kMaxGap) {
     collecting_ = Collecting::nothing;
   }
   last_character_ = character.end;
   char byte = character.byte;
   bool wrong_parity = false;
-  if (settings_.form == ByteForm::parity) wrong_parity = with_even_parity(byte) != byte;
+  if (shows_parity(settings_.form)) wrong_parity = !right_parity(byte, settings_.form);
   byte = static_cast<char>(static_cast<unsigned char>(byte) & 0x7FU);
   if (byte == 0) return hear_nul(character);
   if (collecting_ == Collecting::nothing) parity_errors_ = 0;
@@ -148,6 +155,23 @@ void Meter::received(const Character& character, Instant now, MeterOut& out) {
     return begin_message(byte, character, now, out);
   }
   continue_message(byte, now, out);
+}
+
+/// A request is whatever an SML transport frame ends: escape, 1A, fill bytes, CRC.
+void Meter::hear_sml(char byte, Instant now, MeterOut& out) {
+  constexpr std::size_t kEnd = 8;
+  message_ += byte;
+  if (message_.size() > kEnd) message_.erase(0, message_.size() - kEnd);
+  if (!message_.starts_with("\x1B\x1B\x1B\x1B\x1A") || message_.size() < kEnd) return;
+  message_.clear();
+  if (pushes(settings_.mode) || finished_ || (state_ != State::idle && state_ != State::after_readout)) return;
+  report(out, "request_complete", now);
+  draw_fault();
+  if (fault_ == LineFault::silence) {
+    report(out, "fault", now, {{"kind", "silence"}, {"attempt", attempt_}});
+    return to_idle();
+  }
+  begin_readout(now, now.mono + settings_.reaction + delay_, settings_.initial_baud, out);
 }
 
 void Meter::hear_nul(const Character& character) {
@@ -236,7 +260,7 @@ void Meter::on_request(Instant now, MeterOut& out) {
 
   Json fields = Json::object();
   if (message_.size() > 5) fields["address"] = message_.substr(2, message_.size() - 5);
-  if (settings_.form == ByteForm::parity) fields["parity_errors"] = parity_errors_;
+  if (shows_parity(settings_.form)) fields["parity_errors"] = parity_errors_;
   report(out, "request_complete", now, std::move(fields));
   timer_.reset();
   baud_ = settings_.initial_baud;
@@ -350,7 +374,8 @@ void Meter::begin_readout(Instant now, MonoTime start, unsigned baud, MeterOut& 
 void Meter::send_data(std::optional<LineFault> fault, Instant now, MonoTime start, MeterOut& out) {
   state_ = State::sending;
   speak_at_ = start;
-  const DataMessage message = frame(settings_.telegram, readout_.block);
+  const bool sml = settings_.telegram.check == Check::sml;
+  const DataMessage message = frame(settings_.telegram, sml ? settings_.telegram.block : readout_.block);
   Transmission transmission{.bytes = {}, .start = start, .baud = baud_, .gap_at = {}, .gap = kSlow};
   damaged_ = hang_up_ = false;
   if (fault) {
@@ -456,7 +481,7 @@ void Meter::timer_expired(Instant now, MeterOut& out) {
 // ---- helpers ----
 
 std::string Meter::on_line(std::string_view characters) const {
-  return settings_.form == ByteForm::parity ? with_even_parity(characters) : std::string{characters};
+  return encoded(characters, settings_.form);
 }
 
 void Meter::report(MeterOut& out, std::string_view name, Instant at, Json fields) const {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/metersim/device.hpp"
 #include "tools/metersim/faults.hpp"
 #include "tools/metersim/telegram.hpp"
 #include "tools/metersim/wire.hpp"
@@ -54,27 +55,13 @@ struct MeterSettings {
   std::function<std::tm(WallTime)> local_time;  ///< for the clock registers; must be set
 };
 
-/// One thing that happened, for the log. `name` is a literal.
-struct Event {
-  std::string_view name;
-  Instant at;
-  nlohmann::ordered_json fields;
-};
-
-/// What the meter wants after it was told something.
-struct MeterOut {
-  std::optional<Transmission> send;     ///< at most one is under way at any time
-  std::optional<MonoDuration> hang_up;  ///< take the line away for so long
-  std::vector<Event> events;
-};
-
 /// The tariff device of IEC 62056-21 as a state machine without I/O: it is told characters and time, and asks for
 /// transmissions and timers (clauses 6.3 to 6.5 and annex A; timing of 6.4.3).
 ///
 /// Pure but for its own state: no clock, no I/O; the same calls give the same answers. It hears nothing while it gets
 /// ready to speak (reaction time) and while it sends a data message, but it does hear an acknowledgement that comes
 /// while it still sends its identification. Received messages are bounded (kMaxMessage). Thread-compatible.
-class Meter final {
+class Meter final : public Device {
  public:
   static constexpr std::size_t kMaxMessage = 64;
   static constexpr std::size_t kMaxAddress = 32;
@@ -93,25 +80,19 @@ class Meter final {
   /// Errors: settings that do not fit each other (mode and identification, counters and registers, faults and check).
   static Expected<Meter> make(MeterSettings settings);
 
-  /// Switches the meter on; a pushing one sends its first telegram at once.
-  void start(Instant now, MeterOut& out);
-  /// One character was on the line.
-  void received(const Character& character, Instant now, MeterOut& out);
-  /// The first, or the last byte of the transmission is out.
-  void transmission_began(Instant now, MeterOut& out);
-  void transmission_ended(Instant now, MeterOut& out);
-  /// Call timer_expired() then. Changes with every call.
-  [[nodiscard]] std::optional<MonoTime> timer() const { return timer_; }
-  void timer_expired(Instant now, MeterOut& out);
-  /// A pushing meter does not begin a telegram while nobody listens (where that can be known).
-  void set_listener(bool there, Instant now);
+  void start(Instant now, MeterOut& out) override;
+  void received(const Character& character, Instant now, MeterOut& out) override;
+  void transmission_began(Instant now, MeterOut& out) override;
+  void transmission_ended(Instant now, MeterOut& out) override;
+  [[nodiscard]] std::optional<MonoTime> timer() const override { return timer_; }
+  void timer_expired(Instant now, MeterOut& out) override;
+  void set_listener(bool there, Instant now) override;
 
-  /// Speed at which the meter listens at the moment.
-  [[nodiscard]] unsigned baud() const { return baud_; }
-  /// All readouts that were asked for are done.
-  [[nodiscard]] bool finished() const { return finished_; }
-  /// Readouts begun so far.
-  [[nodiscard]] std::uint64_t readouts() const { return number_; }
+  [[nodiscard]] unsigned baud() const override { return baud_; }
+  [[nodiscard]] bool finished() const override { return finished_; }
+  [[nodiscard]] std::uint64_t readouts() const override { return number_; }
+  [[nodiscard]] unsigned data_bits() const override { return settings_.form == ByteForm::seven ? 7 : 8; }
+  [[nodiscard]] bool sends_by_itself() const override { return pushes(settings_.mode); }
   [[nodiscard]] const MeterSettings& settings() const { return settings_; }
 
  private:
@@ -124,6 +105,7 @@ class Meter final {
   void begin_message(char byte, const Character& character, Instant now, MeterOut& out);
   void continue_message(char byte, Instant now, MeterOut& out);
   void continue_command(char byte, Instant now, MeterOut& out);
+  void hear_sml(char byte, Instant now, MeterOut& out);
   void hear_nul(const Character& character);
 
   void on_request(Instant now, MeterOut& out);

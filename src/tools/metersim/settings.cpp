@@ -12,6 +12,7 @@
 #include <optional>
 #include <sstream>
 
+#include "core/hex.hpp"
 #include "vz/version.hpp"
 
 namespace vz::metersim {
@@ -22,6 +23,8 @@ using std::chrono::milliseconds;
 /// The options as they were typed; empty where the default depends on the meter.
 struct Typed {
   std::string meter = "mt372";
+  std::string key;
+  std::string protection;
   std::string telegram;
   std::string identification;
   std::string mode;
@@ -45,6 +48,7 @@ struct Typed {
   std::string format = "7e1";
   bool format_given = false;
   bool parity_bit = false;
+  bool odd = false;
   bool echo = false;
   std::vector<std::string> faults;
   double fault_rate = 0.1;
@@ -63,7 +67,9 @@ constexpr const char* kSummary =
 constexpr const char* kExamples = R"(Examples:
   An MT372 behind an optical head; vzlogger's device is then /tmp/meter:
     vzmetersim --pty /tmp/meter
-  The same behind a serial server, at TCP port 7000 of this machine:
+  A customer interface on an M-Bus that sends every second, encrypted:
+    vzmetersim --meter mbus --mode push --period 1 --key 000102030405060708090A0B0C0D0E0F --pty /tmp/bus
+  The MT372 behind a serial server, at TCP port 7000 of this machine:
     vzmetersim --tcp 7000
   Any captured telegram; mode, identification and check value are taken from the file:
     vzmetersim --telegram readout.bin --pty /tmp/meter
@@ -80,13 +86,14 @@ garbage (--no-strict-baud forgives). Parity cannot be seen on a pseudo-terminal.
 
 void add_meter_options(CLI::App& app, Typed& typed) {
   const char* const group = "Meter";
-  app.add_option("--meter", typed.meter, "Built-in meter")
-      ->check(CLI::IsMember({"mt372"}))
+  app.add_option("--meter", typed.meter,
+                 "Built-in meter: mt372 is asked (IEC 62056-21), ehz sends SML, mbus is on a wired M-Bus (with --mode push it sends by itself)")
+      ->check(CLI::IsMember({"mt372", "ehz", "mbus"}))
       ->capture_default_str()
       ->type_name("NAME")
       ->group(group);
   app.add_option("--telegram", typed.telegram,
-                 "A telegram file instead: raw bytes, with or without identification line, STX, ETX and BCC, or P1 CRC")
+                 "A telegram file instead: raw bytes, with or without identification line, STX, ETX and BCC, or P1 CRC; or an SML frame")
       ->excludes("--meter")
       ->type_name("FILE")
       ->group(group);
@@ -94,7 +101,8 @@ void add_meter_options(CLI::App& app, Typed& typed) {
       ->type_name("LINE")
       ->group(group);
   app.add_option("--mode", typed.mode,
-                 "A, B, C, E: on request; D, push: by itself (default: as the identification shows)")
+                 "A, B, C, E: on request (A: an SML request, for SML); D, push: by itself (default: as the identification "
+                 "shows)")
       ->check(CLI::IsMember({"A", "B", "C", "D", "E", "push"}, CLI::ignore_case))
       ->type_name("MODE")
       ->group(group);
@@ -129,6 +137,13 @@ void add_meter_options(CLI::App& app, Typed& typed) {
       ->check(CLI::IsMember({"repeat", "ignore"}))
       ->capture_default_str()
       ->type_name("WHAT")
+      ->group(group);
+  app.add_option("--key", typed.key, "mbus: key of 32 hexadecimal digits, with which telegrams are encrypted")
+      ->type_name("HEX")
+      ->group(group);
+  app.add_option("--security", typed.protection, "mbus: 0 (plain), 5 or 7 (default: 5 with a key, else 0)")
+      ->check(CLI::IsMember({"0", "5", "7"}))
+      ->type_name("MODE")
       ->group(group);
   app.add_flag("--wakeup", typed.wake_up, "Battery-powered: asleep until 2 s of NULs and a pause")->group(group);
   app.add_option("--period", typed.period_s, "Seconds between telegrams of a meter that sends by itself")
@@ -178,6 +193,7 @@ void add_line_options(CLI::App& app, Typed& typed) {
       ->group(group);
   app.add_flag("--parity-bit", typed.parity_bit, "With 8n1: what an 8n1 port sees of a 7e1 meter, parity in bit 7")
       ->group(group);
+  app.add_flag("--odd", typed.odd, "With --parity-bit: odd parity, a 7o1 meter")->group(group);
   app.add_flag("--echo", typed.echo, "The optical head returns every character that it gets")->group(group);
 }
 
@@ -242,7 +258,7 @@ Parsed<std::string> read_file(const std::string& path) {
 }
 
 Parsed<Telegram> telegram_of(const Typed& typed) {
-  Telegram telegram = mt372();
+  Telegram telegram = typed.meter == "ehz" ? ehz() : mt372();
   if (!typed.telegram.empty()) {
     const auto raw = read_file(typed.telegram);
     if (!raw) return tl::unexpected(raw.error());
@@ -255,6 +271,7 @@ Parsed<Telegram> telegram_of(const Typed& typed) {
   }
   if (!typed.identification.empty()) telegram.identification = typed.identification;
   const std::string check = upper(typed.check);
+  if (telegram.check == Check::sml && !check.empty()) return tl::unexpected(Complaint{"--check: an SML telegram has its own"});
   if (check == "NONE") telegram.check = Check::none;
   if (check == "BCC") telegram.check = Check::bcc;
   if (check == "CRC16") telegram.check = Check::crc16;
@@ -271,24 +288,26 @@ Mode mode_from(const Typed& typed, const Telegram& telegram) {
   if (mode == "C") return Mode::c;
   if (mode == "D") return Mode::d;
   if (mode == "E") return Mode::e;
-  if (mode == "PUSH" || telegram.check == Check::crc16) return Mode::push;
+  if (mode == "PUSH" || telegram.check == Check::crc16 || telegram.check == Check::sml) return Mode::push;
   return mode_of(telegram.identification);
 }
 
 unsigned initial_baud(const Typed& typed, Mode mode, Check check) {
   if (typed.baud) return *typed.baud;
+  if (check == Check::sml) return 9600;
   if (mode == Mode::d) return 2400;
   if (mode == Mode::push) return check == Check::crc16 ? 115200 : 9600;
   return 300;
 }
 
 Parsed<ByteForm> form_of(const Typed& typed, const Telegram& telegram) {
-  const bool p1 = telegram.check == Check::crc16 && !typed.format_given;
+  const bool p1 = (telegram.check == Check::crc16 || telegram.check == Check::sml) && !typed.format_given;
   const bool eight = p1 || upper(typed.format) == "8N1";
   if (typed.parity_bit) {
     if (!eight) return tl::unexpected(Complaint{"--parity-bit: it only shows on an 8n1 port: add --format 8n1"});
-    return ByteForm::parity;
+    return typed.odd ? ByteForm::odd : ByteForm::parity;
   }
+  if (typed.odd) return tl::unexpected(Complaint{"--odd: it goes with --parity-bit"});
   if (eight) return ByteForm::eight;
   const auto high = [](char c) { return static_cast<unsigned char>(c) > 0x7F; };
   if (std::any_of(telegram.block.begin(), telegram.block.end(), high)) {
@@ -328,7 +347,7 @@ Parsed<std::vector<Counter>> counters_of(const Typed& typed) {
   };
   if (auto taken = take(typed.counts, Counter::Per::hour, "--count"); !taken) return tl::unexpected(taken.error());
   if (auto taken = take(typed.steps, Counter::Per::readout, "--step"); !taken) return tl::unexpected(taken.error());
-  if (!typed.telegram.empty() || typed.frozen) return counters;
+  if (!typed.telegram.empty() || typed.frozen || typed.meter != "mt372") return counters;
   for (const char* const address : {"1.8.0", "1.8.1"}) {
     const auto named = [&](const Counter& counter) { return reduced(counter.address) == address; };
     if (std::none_of(counters.begin(), counters.end(), named))
@@ -371,7 +390,7 @@ Parsed<MeterSettings> meter_of(const Typed& typed) {
   auto faults = faults_of(typed);
   if (!faults) return tl::unexpected(faults.error());
 
-  const bool built_in = typed.telegram.empty();
+  const bool built_in = typed.telegram.empty() && typed.meter == "mt372";
   const bool real = typed.speed == "real";
   MeterSettings meter;
   meter.mode = mode_from(typed, *telegram);
@@ -395,6 +414,49 @@ Parsed<MeterSettings> meter_of(const Typed& typed) {
   return meter;
 }
 
+/// The settings of --meter mbus.
+Parsed<BusSettings> bus_of(const Typed& typed) {
+  constexpr std::size_t kKeyDigits = 32;
+  BusSettings bus;
+  if (!typed.telegram.empty() || !typed.faults.empty() || !typed.counts.empty())
+    return tl::unexpected(Complaint{"--meter mbus: --telegram, --faults and --count are not for it"});
+  if (!typed.mode.empty() && upper(typed.mode) != "PUSH")
+    return tl::unexpected(Complaint{"--meter mbus: it is asked, or sends by itself with --mode push"});
+  if (!typed.key.empty()) {
+    if (typed.key.size() != kKeyDigits || typed.key.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+      return tl::unexpected(Complaint{"--key: expected 32 hexadecimal digits"});
+    const auto bytes = parse_hex(typed.key);
+    std::copy_n(bytes.begin(), kAesBlock, bus.key.emplace().begin());
+    bus.protection = Protection::mode5;
+  }
+  if (typed.protection == "0") bus.protection = Protection::none;
+  if (typed.protection == "5") bus.protection = Protection::mode5;
+  if (typed.protection == "7") bus.protection = Protection::mode7;
+  if (bus.protection != Protection::none && !bus.key)
+    return tl::unexpected(fmt::format("--security {}: needs a --key", typed.protection));
+  if (typed.address) {
+    const char* const end = typed.address->data() + typed.address->size();
+    const auto [stop, error] = std::from_chars(typed.address->data(), end, bus.address);
+    if (error != std::errc{} || stop != end || bus.address > 250)
+      return tl::unexpected(fmt::format("--address {}: expected 0 to 250", *typed.address));
+  }
+  for (const std::string& step : typed.steps) {
+    auto counter = counter_of(step, Counter::Per::readout, "--step");
+    if (!counter) return tl::unexpected(counter.error());
+    if (reduced(counter->address) != "1.8.0" || counter->amount < 0)
+      return tl::unexpected(fmt::format("--step {}: the mbus meter counts 1.8.0 only, in Wh, and upwards", step));
+    bus.step_wh = static_cast<std::uint64_t>(counter->amount);
+  }
+  if (typed.frozen) bus.step_wh = 0;
+  if (!typed.mode.empty()) bus.role = BusSettings::Role::sends;
+  if (typed.baud) bus.baud = *typed.baud;
+  if (typed.reaction_ms) bus.reaction = duration_of(*typed.reaction_ms, 1e6);
+  bus.period = seconds_of(typed.period_s);
+  bus.readouts = typed.readouts;
+  bus.local_time = local_time;
+  return bus;
+}
+
 /// "[ADDRESS:]PORT"; an IPv6 address stands in brackets.
 Parsed<void> split_endpoint(const std::string& text, RunSettings& setup) {
   const auto colon = text.rfind(':');
@@ -416,10 +478,16 @@ Parsed<RunSettings> setup_of(const Typed& typed) {
   if (typed.pty.empty() && typed.tcp.empty()) {
     return tl::unexpected(Complaint{"say where the meter is: --pty LINK or --tcp [ADDRESS:]PORT"});
   }
-  auto meter = meter_of(typed);
-  if (!meter) return tl::unexpected(meter.error());
   RunSettings setup;
-  setup.meter = std::move(*meter);
+  if (typed.meter == "mbus") {
+    auto bus = bus_of(typed);
+    if (!bus) return tl::unexpected(bus.error());
+    setup.bus = std::move(*bus);
+  } else {
+    auto meter = meter_of(typed);
+    if (!meter) return tl::unexpected(meter.error());
+    setup.meter = std::move(*meter);
+  }
   setup.pty_link = typed.pty;
   if (!typed.tcp.empty()) {
     if (auto split = split_endpoint(typed.tcp, setup); !split) return tl::unexpected(split.error());

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "tools/metersim/bus_meter.hpp"
 #include "tools/metersim/journal.hpp"
 #include "tools/metersim/meter.hpp"
 #include "tools/metersim/simulator.hpp"
@@ -15,6 +16,7 @@ namespace vz::metersim {
 /// What the command line asks for.
 struct RunSettings {
   MeterSettings meter;
+  std::optional<BusSettings> bus;  ///< a meter on an M-Bus instead
   LineSetup line;
   std::string pty_link;  ///< one of pty_link and tcp_port is set
   std::string tcp_address;

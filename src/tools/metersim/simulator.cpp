@@ -11,8 +11,6 @@
 namespace vz::metersim {
 namespace {
 
-unsigned data_bits(ByteForm form) { return form == ByteForm::seven ? 7 : 8; }
-
 timespec until(MonoTime deadline, MonoTime now) {
   const auto left = std::max(std::chrono::nanoseconds{deadline - now}, std::chrono::nanoseconds{0});
   return {.tv_sec = static_cast<time_t>(left.count() / 1'000'000'000),
@@ -21,7 +19,7 @@ timespec until(MonoTime deadline, MonoTime now) {
 
 }  // namespace
 
-Simulator::Simulator(Meter& meter, Port& port, Journal& journal, const Clock& clock, LineSetup setup)
+Simulator::Simulator(Device& meter, Port& port, Journal& journal, const Clock& clock, LineSetup setup)
     : meter_(meter),
       port_(port),
       journal_(journal),
@@ -29,8 +27,8 @@ Simulator::Simulator(Meter& meter, Port& port, Journal& journal, const Clock& cl
       setup_(setup),
       receiver_(setup.pace),
       sender_(setup.pace),
-      heard_(data_bits(meter.settings().form)),
-      said_(data_bits(meter.settings().form)) {}
+      heard_(meter.data_bits()),
+      said_(meter.data_bits()) {}
 
 Expected<void> Simulator::run(int stop_fd) {
   const Instant begin = clock_.now();
@@ -60,7 +58,7 @@ void Simulator::apply() {
   out_.events.clear();
   if (out_.send) {
     // Whoever has not fetched a whole period's telegram by now does not listen.
-    if (setup_.pace == Pace::real && pushes(meter_.settings().mode) && port_.discard_unread())
+    if (setup_.pace == Pace::real && meter_.sends_by_itself() && port_.discard_unread())
       report("unheard", clock_.now(), {{"n", meter_.readouts() - 1}});
     sender_.begin(std::move(*out_.send));
     out_.send.reset();

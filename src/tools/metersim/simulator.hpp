@@ -5,7 +5,7 @@
 
 #include "tools/metersim/journal.hpp"
 #include "tools/metersim/line.hpp"
-#include "tools/metersim/meter.hpp"
+#include "tools/metersim/device.hpp"
 #include "tools/metersim/wire.hpp"
 #include "vz/time.hpp"
 
@@ -26,7 +26,7 @@ struct LineSetup {
 class Simulator final {
  public:
   /// Borrows all three; `port` must be open.
-  Simulator(Meter& meter, Port& port, Journal& journal, const Clock& clock, LineSetup setup);
+  Simulator(Device& meter, Port& port, Journal& journal, const Clock& clock, LineSetup setup);
 
   /// Runs until the meter has finished or `stop_fd` becomes readable. Errors: the line cannot come back after a
   /// hang-up, or the system does not let us wait.
@@ -50,7 +50,7 @@ class Simulator final {
 
   static constexpr std::size_t kMaxWaiting = 4096;  ///< received bytes; the reader has to wait then
 
-  Meter& meter_;
+  Device& meter_;
   Port& port_;
   Journal& journal_;
   const Clock& clock_;

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <optional>
 
+#include "core/hex.hpp"
+
 namespace vz::metersim {
 namespace {
 
@@ -15,6 +17,19 @@ constexpr bool is_hex(char c) { return is_digit(c) || (c >= 'A' && c <= 'F') || 
 
 Error bad_telegram(std::string what, std::string remedy) {
   return {.what = std::move(what), .where = "telegram", .remedy = std::move(remedy)};
+}
+
+constexpr std::string_view kSmlStart = "\x1B\x1B\x1B\x1B\x01\x01\x01\x01";
+constexpr std::string_view kSmlEnd = "\x1B\x1B\x1B\x1B\x1A";
+
+/// CRC16 of X.25, as the SML transport sends it, low byte first.
+unsigned sml_crc(std::string_view characters) {
+  unsigned crc = 0xFFFF;
+  for (const char c : characters) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc & 1U) != 0 ? (crc >> 1U) ^ 0x8408U : crc >> 1U;
+  }
+  return crc ^ 0xFFFFU;
 }
 
 /// The end of the line that `!` at `mark` begins, check digits and line end included.
@@ -74,6 +89,7 @@ std::string_view text(Check check) {
     case Check::none: return "none";
     case Check::bcc: return "bcc";
     case Check::crc16: return "crc16";
+    case Check::sml: return "sml";
   }
   return "?";
 }
@@ -112,9 +128,31 @@ Telegram mt372() {
           .check = Check::bcc};
 }
 
+Telegram ehz() {
+  constexpr std::string_view kFrame =
+      "1b1b1b1b0101010176050a0b0c01620062007263010176010105001122330b0a01454d48000123456701016374830076"
+      "050a0b0c02620062007263070177010b0a01454d480001234567070100620affff72620165000003e875770701006032"
+      "01010101010104454d480177070100600100ff010101010b0a01454d4800012345670177070100010800ff65001c0104"
+      "01621e52ff690000000008d203490177070100020800ff0101621e52ff690000000000004e9c0177070100100700ff01"
+      "01621b52ff550000107d01010163dd0a0076050a0b0c0362006200726302017101631ad8000000001b1b1b1b1a0354ed";
+  Telegram telegram;
+  for (const std::byte byte : parse_hex(kFrame)) telegram.block += static_cast<char>(byte);
+  telegram.check = Check::sml;
+  return telegram;
+}
+
 Expected<Telegram> parse_telegram(std::string_view raw) {
   if (raw.size() > kMaxTelegram) {
     return tl::unexpected(bad_telegram("more than 1 MiB", "give a capture of one readout"));
+  }
+  if (const std::size_t begin = raw.find(kSmlStart); begin != std::string_view::npos) {
+    const std::size_t end = raw.find(kSmlEnd, begin);
+    if (end == std::string_view::npos || end + kSmlEnd.size() + 3 > raw.size())
+      return tl::unexpected(bad_telegram("the SML telegram has no end", "capture a whole one"));
+    Telegram telegram;
+    telegram.block = raw.substr(begin, end + kSmlEnd.size() + 3 - begin);
+    telegram.check = Check::sml;
+    return telegram;
   }
   while (!raw.empty() && (raw.front() == '\0' || raw.front() == '\r' || raw.front() == '\n')) raw.remove_prefix(1);
   Telegram telegram;
@@ -154,6 +192,10 @@ DataMessage frame(const Telegram& telegram, std::string_view block) {
       message.bytes += kEtx;
       message.bytes += block_check(std::string_view{message.bytes}.substr(message.checked_from + 1));
       break;
+    case Check::sml:
+      message.bytes = block;
+      message.block_end = message.bytes.size();
+      break;
     case Check::crc16: {
       message.bytes = telegram.identification + "\r\n" + telegram.lead;
       message.block_begin = message.bytes.size();
@@ -173,6 +215,11 @@ bool check_holds(std::string_view bytes, Check check) {
     case Check::bcc:
       return bytes.size() >= 3 && bytes.front() == kStx && bytes[bytes.size() - 2] == kEtx &&
              block_check(bytes.substr(1, bytes.size() - 2)) == bytes.back();
+    case Check::sml: {
+      if (bytes.size() < 16) return false;
+      const unsigned crc = sml_crc(bytes.substr(0, bytes.size() - 2));
+      return bytes[bytes.size() - 2] == static_cast<char>(crc & 0xFFU) && bytes.back() == static_cast<char>(crc >> 8U);
+    }
     case Check::crc16: {
       const std::size_t mark = bytes.rfind('!');
       return mark != std::string_view::npos &&

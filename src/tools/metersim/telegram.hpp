@@ -20,8 +20,9 @@ inline constexpr char kEtx = 0x03;
 inline constexpr char kAck = 0x06;
 inline constexpr char kNak = 0x15;
 
-/// The check value behind a data block: none, the block check character of IEC 62056-21, the CRC16 of a P1 port.
-enum class Check { none, bcc, crc16 };
+/// The check value behind a data block: none, the block check character of IEC 62056-21, the CRC16 of a P1 port; or an SML
+/// transport frame, whose block is the whole of it.
+enum class Check { none, bcc, crc16, sml };
 std::string_view text(Check check);
 
 /// Exclusive-or of all characters, seven bits (IEC 62056-21, ISO 1155). The caller leaves STX out and ETX in.
@@ -42,8 +43,11 @@ inline constexpr std::size_t kMaxTelegram = 1U << 20U;  // 1 MiB
 /// The built-in meter: an Iskraemeco MT372 with a BCC of 0x09 over its first readout.
 Telegram mt372();
 
+/// The other built-in meter: an EMH eHZ that pushes SML, with counters that stand still.
+Telegram ehz();
+
 /// Takes a captured telegram apart: an optional `/XXXZ...` line, then STX block ETX BCC, or a block that ends with `!`
-/// (and four hex digits: P1). What follows the first telegram is left out. Pure.
+/// (and four hex digits: P1), or an SML transport frame. What follows the first telegram is left out. Pure.
 /// Errors: nothing but an identification, no end of the block, more than kMaxTelegram bytes.
 Expected<Telegram> parse_telegram(std::string_view raw);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "cli/command.hpp"
 
+#include <fstream>
 #include <sstream>
 
 #include "cli/command_options.hpp"
@@ -51,6 +52,15 @@ TEST(Command, HelpOfAnUnknownOneSaysSo) {
   const auto [status, out, err] = run({"help", "frob"});
   EXPECT_EQ(status, 64);
   EXPECT_THAT(err, HasSubstr("no command 'frob'"));
+}
+
+/// The manual's tables are printed by the program. After a change of an option:
+///   build/dev/bin/vzlogger schema --format markdown > docs/options.md
+TEST(SchemaCommand, TheManualHasItsTables) {
+  std::ifstream file(std::string(VZ_SOURCE_DIR) + "/docs/options.md");
+  std::ostringstream manual;
+  manual << file.rdbuf();
+  EXPECT_EQ(run({"schema", "--format", "markdown"}).out, manual.str());
 }
 
 TEST(CommandOptions, WrongOptionsEndWithTheUsageStatus) {

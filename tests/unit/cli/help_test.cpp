@@ -43,6 +43,8 @@ TEST(Help, HasTheOldLayout) {
             "\t-c, --config      \tconfiguration file (default /etc/vzlogger.conf)\n"
             "\t-o, --log         \tlog file, instead of the one in the configuration\n"
             "\t-f, --foreground  \tstay in the foreground\n"
+            "\t-l, --httpd       \tserve readings over HTTP, as local.enabled does\n"
+            "\t-p, --httpd-port  \tits TCP port, instead of the one in the configuration\n"
             "\t-r, --register    \tregister the channels with APIs that want it, then exit\n"
             "\t-v, --verbose     \tverbosity: 0, 1, 3, 5, 10 or 15 (everything)\n"
             "\t-h, --help        \tshow this help\n"

@@ -77,6 +77,9 @@ TEST(ConfigGeneral, Defaults) {
   EXPECT_FALSE(settings.local.index);
   EXPECT_EQ(settings.local.timeout, 30);
   EXPECT_EQ(settings.local.buffer, -1);
+  EXPECT_EQ(settings.local.address, "");
+  EXPECT_EQ(settings.local.cors, "");
+  EXPECT_EQ(settings.local.connections, 640);
   EXPECT_TRUE(settings.push_urls.empty());
   EXPECT_FALSE(settings.mqtt.boolean("enabled"));
   EXPECT_EQ(settings.mqtt.string("topic"), "vzlogger");
@@ -87,7 +90,8 @@ TEST(ConfigGeneral, Defaults) {
 TEST(ConfigGeneral, Values) {
   const Settings settings =
       good(R"({"verbosity": -3, "log": "/x", "retry": -1, "i_have_a_time_machine": True, "daemon": true,
-      "local": {"enabled": true, "port": 81, "index": true, "timeout": 0, "buffer": 0},
+      "local": {"enabled": true, "port": 81, "index": true, "timeout": 0, "buffer": 0,
+                "address": "::1", "cors": "http://nas:81", "connections": 9},
       "push": [{"url": "http://a"}, {"url": "http://b"}],
       "mqtt": {"enabled": true, "host": "h", "port": 1883, "qos": 2, "retain": true}})");
   EXPECT_EQ(settings.verbosity, -3);
@@ -99,6 +103,9 @@ TEST(ConfigGeneral, Values) {
   EXPECT_TRUE(settings.local.index);
   EXPECT_EQ(settings.local.timeout, 0);
   EXPECT_EQ(settings.local.buffer, -1);
+  EXPECT_EQ(settings.local.address, "::1");
+  EXPECT_EQ(settings.local.cors, "http://nas:81");
+  EXPECT_EQ(settings.local.connections, 9);
   EXPECT_EQ(settings.push_urls, (std::vector<std::string>{"http://a", "http://b"}));
   EXPECT_EQ(settings.mqtt.integer("qos"), 2);
   EXPECT_TRUE(settings.mqtt.boolean("retain"));
@@ -118,6 +125,10 @@ TEST(ConfigGeneral, WrongTypesAreIgnored) {
   warning(R"({"push": {}})", "push", "push={ } (object)");
   warning(R"({"mqtt": true})", "mqtt", "mqtt=true (boolean)");
   warning(R"({"local": {"port": "81"}})", "local.port", "port=81 (string)");
+  warning(R"({"local": {"connections": 0}})", "local.connections", "allowed is 8 to 10000");
+  for (const char* wrong : {"nas.local", "http://nas/page", "http://a, http://b", "http://a\\r\\nX: y", "://x"})
+    warning(fmt::format(R"({{"local": {{"cors": "{}"}}}})", wrong), "local.cors", "give * for every page");
+  EXPECT_EQ(load(R"({"local": {"cors": "*"}})").settings->local.cors, "*");
   warning(R"({"local": {"port": 70000}})", "local.port", "port is 70000; allowed is 0 to 65535");
   warning(R"({"mqtt": {"qos": 3}})", "mqtt.qos", "allowed is 0 to 2");
   warning(R"({"mqtt": {"keepalive": 3}})", "mqtt.keepalive", "too short");

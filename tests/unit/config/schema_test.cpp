@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
 
@@ -92,6 +93,20 @@ TEST(Tables, AreInOrder) {
   for (const auto table :
        {general_options(), local_options(), push_options(), mqtt_options(), meter_options(), channel_options()})
     EXPECT_TRUE(table_defects(table).empty()) << table_defects(table)[0];
+}
+
+TEST(Tables, TheManualShowsThoseOfMqtt) {
+  std::ifstream file(VZ_SOURCE_DIR "/docs/mqtt.md");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  const std::string table = option_table_markdown(mqtt_options());
+  EXPECT_NE(page.find(table), std::string::npos) << "docs/mqtt.md has to show:\n" << table;
+}
+
+TEST(Tables, TheManualHasTheTableOfTheLocalInterface) {
+  std::ifstream file(VZ_SOURCE_DIR "/docs/local-http.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_NE(text.find(option_table_markdown(local_options())), std::string::npos)
+      << "docs/local-http.md should have\n" << option_table_markdown(local_options());
 }
 
 TEST(Tables, DefectsAreFound) {

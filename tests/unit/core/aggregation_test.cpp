@@ -95,6 +95,18 @@ TEST(StampSequencer, NoTwoReadingsShareAMillisecond) {
   EXPECT_EQ(sequencer.next(at(2, 0).stamp), at(2, 0).stamp);
 }
 
+TEST(StampSequencer, SqueezesNothingWhileItCatchesUp) {
+  StampSequencer sequencer;
+  const MonoTime start{std::chrono::hours{1}};
+  const auto later = [&](int seconds) { return start + std::chrono::seconds{seconds}; };
+  EXPECT_EQ(sequencer.next(at(10, 0).stamp, later(0)), at(10, 0).stamp);
+  EXPECT_EQ(sequencer.next(at(5, 0).stamp, later(2)), at(11, 0).stamp) << "half of the two seconds";
+  EXPECT_EQ(sequencer.next(at(7, 0).stamp, later(4)), at(12, 0).stamp);
+  EXPECT_EQ(sequencer.next(at(13, 0).stamp, later(10)), at(15, 0).stamp) << "not yet";
+  EXPECT_EQ(sequencer.next(at(23, 0).stamp, later(20)), at(23, 0).stamp);
+  EXPECT_EQ(sequencer.next(at(23, 0).stamp, later(20)), at(23.001, 0).stamp);
+}
+
 TEST(TrafficDump, HasTheOldFormat) {
   TrafficDump dump;
   std::string out;

@@ -73,6 +73,8 @@ const std::vector<HeaderRule>& header_rules() {
       {std::regex("sqlite3\\.h"), {"src/outbox", "src/tools/middleware"}},
       {std::regex("curl/.*"), {"src/platform"}},
       {std::regex("spdlog/.*"), {"src/platform"}},
+      {std::regex("mosquitto\\.h"), {"src/platform"}},
+      {std::regex("openssl/.*"), {"src/sinks", "src/core", "src/protocols", "src/platform"}},
       {std::regex("gpiod\\.h"), {"src/platform"}},
       {std::regex("microhttpd\\.h"), {"src/local", "src/tools/middleware"}},
       {std::regex(
@@ -231,6 +233,8 @@ TEST(Layers, TheRuleItself) {
   EXPECT_TRUE(allowed("src/outbox/store.cpp", "sqlite3.h", false));
   EXPECT_FALSE(allowed("src/core/backoff.cpp", "sqlite3.h", false));
   EXPECT_FALSE(allowed("src/sinks/json.cpp", "curl/curl.h", false));
+  EXPECT_TRUE(allowed("src/platform/clock.cpp", "mosquitto.h", false));
+  EXPECT_FALSE(allowed("src/sinks/json.cpp", "mosquitto.h", false));
   EXPECT_FALSE(allowed("src/protocols/d0.cpp", "unistd.h", false));
   EXPECT_TRUE(allowed("src/protocols/d0.cpp", "charconv", false));
   // the generated version

@@ -645,6 +645,17 @@ TEST(Finish, AfterTheLastReadoutAndItsAftermath) {
   EXPECT_TRUE(bench.meter().finished());
 }
 
+TEST(ParityBit, OddToo) {
+  MeterSettings settings = mt372_settings();
+  settings.form = ByteForm::odd;
+  Bench bench(settings);
+  bench.send(encoded(kRequest, ByteForm::odd));
+  bench.wait(1s);
+  ASSERT_EQ(bench.said().size(), 1U);
+  for (const char c : bench.said()[0].bytes) EXPECT_TRUE(right_parity(c, ByteForm::odd));
+  EXPECT_EQ(bench.last("request_complete").fields["parity_errors"], 0);
+}
+
 TEST(ParityBit, SpeaksWithItAndForgivesReadersWithout) {
   MeterSettings settings = mt372_settings();
   settings.form = ByteForm::parity;
@@ -657,6 +668,38 @@ TEST(ParityBit, SpeaksWithItAndForgivesReadersWithout) {
   bench.wait(5s);
   bench.send(kRequest);
   EXPECT_EQ(bench.last("request_complete").fields["parity_errors"], 2);
+}
+
+TEST(Sml, AnswersARequestWithItsFrame) {
+  MeterSettings settings;
+  settings.telegram = ehz();
+  settings.mode = Mode::a;
+  settings.form = ByteForm::eight;
+  settings.initial_baud = 9600;
+  settings.local_time = utc;
+  Bench bench(settings);
+  bench.send("/?!\r\n");
+  bench.wait(3s);
+  EXPECT_TRUE(bench.said().empty()) << "that is another protocol";
+  bench.send("\x1B\x1B\x1B\x1B\x01\x01\x01\x01\x76\x05\x1B\x1B\x1B\x1B\x1A\x02\x04\x29"s);
+  bench.wait(3s);
+  ASSERT_EQ(bench.said().size(), 1U);
+  EXPECT_EQ(bench.said()[0].bytes, ehz().block);
+  EXPECT_TRUE(check_holds(bench.said()[0].bytes, Check::sml));
+}
+
+TEST(Sml, PushesItsFrame) {
+  MeterSettings settings;
+  settings.telegram = ehz();
+  settings.mode = Mode::push;
+  settings.form = ByteForm::eight;
+  settings.initial_baud = 9600;
+  settings.period = 1s;
+  settings.local_time = utc;
+  Bench bench(settings);
+  bench.wait(2500ms);
+  ASSERT_GE(bench.said().size(), 2U);
+  EXPECT_EQ(bench.said()[1].bytes, ehz().block);
 }
 
 TEST(Settings, ThatDoNotFitAreRefused) {

@@ -107,7 +107,24 @@ TEST(CommandLine, EightBitCharactersNeedAnEightBitLine) {
   EXPECT_NE(refuse({"--telegram", eight, "--tcp", "0"}).text.find("8n1"), std::string::npos);
   EXPECT_EQ(parse({"--telegram", eight, "--tcp", "0", "--format", "8n1"}).meter.form, ByteForm::eight);
   EXPECT_EQ(parse({"--tcp", "0", "--format", "8n1", "--parity-bit"}).meter.form, ByteForm::parity);
+  EXPECT_EQ(parse({"--tcp", "0", "--format", "8n1", "--parity-bit", "--odd"}).meter.form, ByteForm::odd);
   EXPECT_NE(refuse({"--tcp", "0", "--parity-bit"}).exit_code, 0);
+  EXPECT_NE(refuse({"--tcp", "0", "--odd"}).exit_code, 0);
+}
+
+TEST(CommandLine, AnSmlMeterPushesUnlessItIsAsked) {
+  RunSettings setup = parse({"--tcp", "0", "--meter", "ehz"});
+  EXPECT_EQ(setup.meter.telegram.check, Check::sml);
+  EXPECT_EQ(setup.meter.mode, Mode::push);
+  EXPECT_EQ(setup.meter.initial_baud, 9600U);
+  EXPECT_EQ(setup.meter.form, ByteForm::eight);
+  EXPECT_TRUE(setup.meter.counters.empty());
+  EXPECT_TRUE(Meter::make(setup.meter));
+  setup = parse({"--tcp", "0", "--meter", "ehz", "--mode", "A"});
+  EXPECT_TRUE(Meter::make(setup.meter));
+  EXPECT_EQ(setup.meter.initial_baud, 9600U);
+  EXPECT_FALSE(Meter::make(parse({"--tcp", "0", "--meter", "ehz", "--mode", "C"}).meter));
+  EXPECT_NE(refuse({"--tcp", "0", "--meter", "ehz", "--check", "bcc"}).exit_code, 0);
 }
 
 TEST(CommandLine, CountersReplaceTheDefaults) {

@@ -15,6 +15,9 @@
 #include <fstream>
 #include <thread>
 
+#include "tools/metersim/meter.hpp"
+#include "tools/metersim/telegram.hpp"
+
 namespace vz::metersim {
 namespace {
 

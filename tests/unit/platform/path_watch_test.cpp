@@ -70,6 +70,28 @@ TEST_F(PathWatchTest, FoldersMadeTogetherAreNotMissed) {
   EXPECT_TRUE(watch.heard());
 }
 
+TEST_F(PathWatchTest, OthersInTheFoldersAboveWakeNobody) {
+  fs::create_directories(dir_ / "serial/by-id");
+  touch(dir_ / "serial/by-id/head");
+  PathWatch watch(dir_ / "serial/by-id/head");
+  const auto others = [&] {
+    touch(dir_ / "other");
+    touch(dir_ / "serial/other");
+    fs::remove(dir_ / "other");
+    fs::remove(dir_ / "serial/other");
+  };
+  others();
+  EXPECT_FALSE(readable(watch));
+  fs::remove_all(dir_ / "serial/by-id");
+  EXPECT_FALSE(watch.heard());
+  fs::create_directories(dir_ / "serial/by-id");
+  EXPECT_FALSE(watch.heard());
+  others();
+  EXPECT_FALSE(readable(watch)) << "the watch for the folder's return is over";
+  touch(dir_ / "serial/by-id/head");
+  EXPECT_TRUE(watch.heard());
+}
+
 TEST_F(PathWatchTest, FoldersMayGoAndComeBack) {
   fs::create_directories(dir_ / "serial/by-id");
   touch(dir_ / "serial/by-id/head");

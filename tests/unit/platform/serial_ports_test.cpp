@@ -32,6 +32,15 @@ TEST_F(SerialPorts, NoneAtAll) {
   EXPECT_EQ(present_serial_ports(dir_ / "missing"), "");
 }
 
+TEST_F(SerialPorts, EachIsListedOnceByItsStableName) {
+  for (const char* name : {"ttyUSB1", "ttyUSB0", "ttyS0"}) touch(name);
+  fs::create_directories(dir_ / "serial/by-id");
+  fs::create_symlink("../../ttyUSB0", dir_ / "serial/by-id/usb-FTDI_A-if00");
+  const std::string d = dir_.string() + "/";
+  EXPECT_EQ(serial_ports(dir_), (std::vector<std::string>{d + "serial/by-id/usb-FTDI_A-if00", d + "ttyUSB1"}));
+  EXPECT_TRUE(serial_ports(dir_ / "missing").empty());
+}
+
 TEST_F(SerialPorts, StableNamesComeFirst) {
   for (const char* name : {"ttyUSB1", "ttyUSB0", "ttyACM0", "ttyS0", "null", "serial/by-id/usb-FTDI_A-if00"})
     touch(name);

@@ -20,12 +20,13 @@ class RawTermios : public testing::TestWithParam<int> {
   }
 };
 
-TEST_P(RawTermios, SetsAllFourFormats) {
+TEST_P(RawTermios, SetsAllFormats) {
   constexpr tcflag_t kMask = CSIZE | CSTOPB | PARENB | PARODD | CMSPAR;
   EXPECT_EQ(make(CharacterFormat::n8).c_cflag & kMask, static_cast<tcflag_t>(CS8));
   EXPECT_EQ(make(CharacterFormat::n7).c_cflag & kMask, static_cast<tcflag_t>(CS7));
   EXPECT_EQ(make(CharacterFormat::e7).c_cflag & kMask, static_cast<tcflag_t>(CS7 | PARENB));
   EXPECT_EQ(make(CharacterFormat::o7).c_cflag & kMask, static_cast<tcflag_t>(CS7 | PARENB | PARODD));
+  EXPECT_EQ(make(CharacterFormat::e8).c_cflag & kMask, static_cast<tcflag_t>(CS8 | PARENB));
 }
 
 TEST_P(RawTermios, ChecksParityWhereThereIsOne) {
@@ -33,6 +34,8 @@ TEST_P(RawTermios, ChecksParityWhereThereIsOne) {
   EXPECT_EQ(make(CharacterFormat::n7).c_iflag, 0U);
   EXPECT_EQ(make(CharacterFormat::e7).c_iflag, static_cast<tcflag_t>(INPCK | PARMRK));
   EXPECT_EQ(make(CharacterFormat::o7).c_iflag, static_cast<tcflag_t>(INPCK | PARMRK));
+  EXPECT_EQ(make(CharacterFormat::e8).c_iflag, static_cast<tcflag_t>(INPCK | IGNPAR));
+  EXPECT_FALSE(marks_parity(CharacterFormat::e8));
   EXPECT_FALSE(marks_parity(CharacterFormat::n8));
   EXPECT_FALSE(marks_parity(CharacterFormat::n7));
   EXPECT_TRUE(marks_parity(CharacterFormat::e7));

@@ -294,6 +294,57 @@ TEST(D0Session, ModeBChangesSpeedWithoutAcknowledge) {
   EXPECT_EQ(bench.speeds, (std::vector<unsigned>{2400}));
 }
 
+TEST(D0Session, TheWakeUpOfTheStandardIsFollowedByItsPause) {
+  auto settings = mt372();
+  const Bytes request = settings.pull_sequence;
+  settings.pull_sequence.assign(65, std::byte{0});
+  settings.pull_sequence.insert(settings.pull_sequence.end(), request.begin(), request.end());
+  Bench bench{{.echo = true, .damage = {}}, settings};
+  bench.start();
+  const MonoTime begin = kStart;
+  bench.run(1, std::chrono::seconds{20});
+  EXPECT_EQ(bench.telegrams.size(), 1U);
+  ASSERT_GE(bench.written.size(), 2U);
+  EXPECT_EQ(bench.written[0], std::string(65, '\0'));
+  EXPECT_EQ(bench.written[1], "/?!\r\n");
+  const MonoTime nuls_out = begin + 65 * nanoseconds{10'000'000'000LL / 300};
+  EXPECT_GE(bench.request_at, nuls_out + milliseconds{1500});
+  EXPECT_LE(bench.request_at, nuls_out + milliseconds{1700});
+}
+
+TEST(D0Session, AShortWakeUpIsSentAsItIs) {
+  auto settings = mt372();
+  settings.pull_sequence.insert(settings.pull_sequence.begin(), 40, std::byte{0});
+  Bench bench{{.damage = {}}, settings};
+  bench.start();
+  bench.run(1, std::chrono::seconds{5});
+  ASSERT_FALSE(bench.written.empty());
+  std::string wanted(40, '\0');
+  wanted.append("/?!\r\n");
+  EXPECT_EQ(bench.written[0], wanted);
+}
+
+TEST(D0Session, TellsTheMetersOwnWordsToWhoeverWantsThem) {
+  d0::D0Session session{listening("7e1")};
+  SessionOut out;
+  TelegramText text;
+  Instant now{kStart, kWallStart};
+  session.opened(now, out);
+  out.clear();
+  out.text = &text;
+  const Bytes telegram = bytes_of("/ISK5\\2MT372-0002\r\n\r\n0.0.0(58231541)\r\n1.8.0(00132.149*kWh)\r\n0.2.0((ER11))\r\n!\r\n");
+  session.received(telegram, now, now.mono, out);
+  now.mono += std::chrono::seconds{1};
+  if (out.telegrams == 0) session.timer(now, out);
+  ASSERT_EQ(out.telegrams, 1U);
+  EXPECT_EQ(text.identification, "/ISK5\\2MT372-0002");
+  ASSERT_EQ(text.registers.size(), 3U);
+  EXPECT_EQ(text.registers[1].address, "1.8.0");
+  EXPECT_EQ(text.registers[1].value, "00132.149");
+  EXPECT_EQ(text.registers[1].unit, "kWh");
+  EXPECT_EQ(text.registers[2].value, "(ER11)");
+}
+
 TEST(D0Session, ModeAStaysAtItsSpeed) {
   auto settings = mt372();
   settings.acknowledge = d0::D0Settings::Acknowledge::none;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The meter worker with a scripted line on a fake clock: what it does when the line comes and goes.
 #include <deque>
+#include <functional>
+#include <numeric>
 
 #include "outbox/ram_outbox.hpp"
 #include "protocols/d0/session.hpp"
@@ -37,7 +39,7 @@ class MemoryLog final : public Log {
 
 /// What happens on the line, one entry a read.
 struct Scene {
-  enum class What { bytes, closed, stop, clock_set, quiet } what;
+  enum class What { bytes, closed, stop, clock_set, quiet, hold } what;
   std::string bytes;
 };
 
@@ -54,12 +56,21 @@ struct Script {
   int opened = 0;
   int refused = 0;
   MonoDuration waited{};   ///< between a failed open and the next
+  int stop_after_refusals = 0;
+  int open_lines = 0;
+  std::function<void()> on_hold;  ///< somebody wants the line
+  std::function<void()> on_idle;  ///< while there is no line; then the wait is woken
 };
 
 class FakeTransport final : public Transport {
  public:
-  FakeTransport(Script& script, bool idle) : script_(script), idle_(idle) {}
+  FakeTransport(Script& script, bool idle) : script_(script), idle_(idle) { script_.open_lines += idle_ ? 0 : 1; }
+  ~FakeTransport() override { script_.open_lines -= idle_ ? 0 : 1; }
   ReadResult read(std::span<std::byte> buffer, MonoTime, MonoTime deadline, Wake&) override {
+    if (idle_ && script_.on_idle) {
+      script_.on_idle();
+      return {ReadResult::Kind::woken, 0, {}};
+    }
     if (idle_ || script_.scenes.empty()) {
       if (!idle_) script_.stop->request_stop();
       script_.clock->passed = std::max(script_.clock->passed, deadline - MonoTime{seconds{100}});
@@ -70,6 +81,10 @@ class FakeTransport final : public Transport {
     script_.clock->passed += milliseconds{300};
     if (scene.what == Scene::What::stop) {
       script_.stop->request_stop();
+      return {ReadResult::Kind::woken, 0, {}};
+    }
+    if (scene.what == Scene::What::hold) {
+      script_.on_hold();
       return {ReadResult::Kind::woken, 0, {}};
     }
     if (scene.what == Scene::What::quiet) {
@@ -122,7 +137,7 @@ class FakeFactory final : public TransportFactory {
     const bool works = script_.opens.empty() || script_.opens.front();
     if (!script_.opens.empty()) script_.opens.pop_front();
     if (!works) {
-      ++script_.refused;
+      if (++script_.refused == script_.stop_after_refusals) script_.stop->request_stop();
       int code = ENOENT;
       if (!script_.codes.empty()) {
         code = script_.codes.front();
@@ -171,6 +186,8 @@ class MeterWorkerTest : public testing::Test {
     MeterSource source{endpoint_, std::move(session), {}};
     MeterPipeline pipeline(meter_, false, {queue_}, outbox_, log_, {}, clock_);
     MeterWorker worker(meter_, std::move(source), std::move(pipeline), {factory_, clock_, log_, 1});
+    worker.on_released([this] { ++released_; });
+    worker_ = &worker;
     worker.run(stop_.get_token());
     status_ = worker.status();
   }
@@ -190,7 +207,73 @@ class MeterWorkerTest : public testing::Test {
   QueueId queue_{};
   MeterSettings meter_;
   MeterStatus status_;
+  MeterWorker* worker_ = nullptr;
+  int released_ = 0;  ///< how often that was told
 };
+
+TEST_F(MeterWorkerTest, ALineThatIsLentIsClosedUntilItIsBack) {
+  // half a telegram is under way when somebody wants the line
+  script_.scenes = {{Scene::What::bytes, telegram(1)},
+                    {Scene::What::bytes, telegram(2).substr(0, 30)},
+                    {Scene::What::hold, {}},
+                    {Scene::What::bytes, telegram(3)},
+                    {Scene::What::stop, {}}};
+  script_.on_hold = [&] {
+    EXPECT_EQ(script_.open_lines, 1);
+    EXPECT_FALSE(worker_->released());
+    worker_->hold(Hold::lent);
+  };
+  int idle = 0;
+  script_.on_idle = [&] {
+    EXPECT_EQ(script_.open_lines, 0);
+    EXPECT_TRUE(worker_->released());
+    EXPECT_EQ(released_, 1);
+    EXPECT_EQ(worker_->status().state, MeterReport::State::lent);
+    if (++idle == 3) worker_->hold(Hold::none);
+  };
+  run();
+  EXPECT_EQ(idle, 3);
+  EXPECT_EQ(script_.opened, 2);
+  const auto got = queued();
+  ASSERT_EQ(got.size(), 2U);
+  EXPECT_EQ(got[1].value, 100.003);
+  EXPECT_EQ(status_.state, MeterReport::State::connected);
+  EXPECT_EQ(std::accumulate(status_.faults.begin(), status_.faults.end(), 0U), 0U) << "what we cut short is no fault";
+  EXPECT_EQ(log_.count("Trying again"), 0);
+}
+
+TEST_F(MeterWorkerTest, ALineThatIsAwayIsNotTriedWhileItIsPaused) {
+  script_.opens = {false, false, true};
+  script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::stop, {}}};
+  int idle = 0;
+  script_.on_idle = [&] {
+    clock_.passed += seconds{3600};
+    ++idle;
+    if (idle == 1) worker_->hold(Hold::paused);
+    if (idle == 2) {
+      EXPECT_EQ(worker_->status().state, MeterReport::State::paused);
+      EXPECT_EQ(worker_->status().last_trouble, "");
+      worker_->hold(Hold::lent);
+    }
+    if (idle == 3) {
+      EXPECT_EQ(worker_->status().state, MeterReport::State::lent);
+      EXPECT_EQ(script_.refused, 1) << "nobody tried meanwhile";
+      worker_->hold(Hold::none);
+    }
+  };
+  run();
+  EXPECT_EQ(released_, 2);
+  EXPECT_EQ(script_.refused, 2);
+  EXPECT_EQ(queued().size(), 1U);
+}
+
+TEST_F(MeterWorkerTest, AStopEndsAHold) {
+  script_.scenes = {{Scene::What::hold, {}}};
+  script_.on_hold = [&] { worker_->hold(Hold::paused); };
+  script_.on_idle = [&] { stop_.request_stop(); };
+  run();
+  EXPECT_EQ(script_.opened, 1);
+}
 
 TEST_F(MeterWorkerTest, DeliversWhatArrives) {
   script_.scenes = {{Scene::What::bytes, telegram(1) + telegram(2)}, {Scene::What::bytes, telegram(3)}, {Scene::What::stop, {}}};
@@ -225,6 +308,37 @@ TEST_F(MeterWorkerTest, OpensALostLineAgainAndTellsItOnce) {
   EXPECT_EQ(log_.count("No such file"), 0);
   EXPECT_EQ(log_.count("established again"), 1);
   EXPECT_TRUE(status_.last_trouble.empty());
+}
+
+TEST_F(MeterWorkerTest, TheStatusHasTheLastValueAndWhenItCame) {
+  script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::bytes, telegram(2)}, {Scene::What::stop, {}}};
+  run();
+  EXPECT_EQ(status_.state, MeterReport::State::connected);
+  ASSERT_EQ(status_.latest.size(), 1U);
+  EXPECT_EQ(status_.latest[0].value, 100.002);
+  EXPECT_EQ(status_.latest[0].at, MonoTime{seconds{100}} + milliseconds{600});
+  EXPECT_EQ(status_.last_reading, status_.latest[0].at);
+  EXPECT_FALSE(status_.trouble_since);
+}
+
+TEST_F(MeterWorkerTest, TheStatusKnowsSinceWhenALineIsAway) {
+  script_.scenes = {{Scene::What::bytes, telegram(1)}, {Scene::What::closed, {}}};
+  script_.opens = {true, false, false, false, false};
+  script_.stop_after_refusals = 4;
+  run();
+  EXPECT_EQ(status_.state, MeterReport::State::away);
+  EXPECT_NE(status_.last_trouble.find("No such file"), std::string::npos);
+  EXPECT_EQ(status_.trouble_since, MonoTime{seconds{100}} + milliseconds{600});  // the hang-up, not the latest try
+}
+
+TEST_F(MeterWorkerTest, TroubleEndsWithAGoodTelegram) {
+  std::string bad = telegram(7);
+  bad[bad.size() - 8] = '9';
+  script_.scenes = {{Scene::What::bytes, bad}, {Scene::What::bytes, bad}, {Scene::What::stop, {}}};
+  run();
+  EXPECT_EQ(status_.state, MeterReport::State::connected);
+  EXPECT_FALSE(status_.last_trouble.empty());
+  EXPECT_EQ(status_.trouble_since, MonoTime{seconds{100}} + milliseconds{300});
 }
 
 TEST_F(MeterWorkerTest, ALineThatComesAndGoesDoesNotFillTheLog) {

@@ -55,7 +55,7 @@ class StampGateTest : public testing::Test {
   }
   /// A process begins.
   void begin(const std::string& boot, milliseconds commit = 5s) {
-    outbox_ = std::make_unique<DurableOutbox>(clock_, log_, DurableSettings{.path = dir_ / "outbox.db", .commit_interval = commit},
+    outbox_ = std::make_unique<DurableOutbox>(clock_, log_, DurableSettings{.path = dir_ / "outbox.db", .commit_interval = commit, .page_readings = 10'000},
                                               system_files());
     ASSERT_TRUE(outbox_->start());
     queue_ = outbox_->open(kName);
@@ -121,6 +121,33 @@ TEST_F(StampGateTest, ReleasedWithoutANewReading) {
   clock_.off = 0ms;
   EXPECT_TRUE(gate_->look());
   EXPECT_EQ(queued(), (Points{{100s, 1}}));
+}
+
+/// The disk had them all: nothing may be dropped because they come into memory faster than they are written.
+TEST_F(StampGateTest, ADayOfHeldReadingsIsMovedNoFasterThanItIsWritten) {
+  begin("b");
+  clock_.off = kWrong;
+  constexpr int kMany = 50'000;
+  for (int i = 0; i < kMany; ++i, clock_.passed += 1s) {
+    read(i);
+    if (i % 10'000 == 0) outbox_->tick();
+  }
+  stop();
+  clock_.passed += 60s;
+  begin("b");
+  clock_.off = 0ms;
+  std::uint64_t most = 0;
+  for (int i = 0; i < 1'000 && gate_->held() > 0; ++i) {
+    gate_->look();
+    const QueueProgress moved = outbox_->progress(queue_);
+    most = std::max(most, moved.last - std::max(moved.stored_to, moved.settled_to));
+    if (i % 10 == 9) clock_.passed += 1s;  // the pages that were read come sooner than what is moved is due
+    outbox_->tick();
+  }
+  EXPECT_EQ(gate_->held(), 0U);
+  EXPECT_EQ(outbox_->stats(queue_).waiting, static_cast<std::uint64_t>(kMany));
+  EXPECT_EQ(outbox_->stats(queue_).dropped, 0U);
+  EXPECT_LT(most, 25'000U);
 }
 
 TEST_F(StampGateTest, HeldOverAStopInTheSameBoot) {
@@ -250,6 +277,46 @@ TEST_F(StampGateTest, ACompanionMakesNoFile) {
   stop();
   begin("b");
   EXPECT_EQ(outbox_->get_state("clock"), "b 3");
+}
+
+TEST_F(StampGateTest, CyclesWithoutATimeDoNotPostponeTheNextWindow) {
+  begin("b", 0ms);
+  MeterSettings meter;
+  meter.aggtime = 60;
+  meter.channels.push_back({.uuid = "u", .identifier_text = {}, .identifier = Identifier{"r"}, .api_text = {}, .aggmode = AggMode::sum, .mqtt_topic = {}, .options = {}});
+  MeterPipeline pipeline(meter, false, {queue_}, *gate_, log_, {}, clock_);
+  pipeline.resume_windows(*outbox_, MeterPipeline::KeepWindows::always);
+  const auto read_for = [&](int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      clock_.passed += 1s;
+      const Reading reading{.identifier = Identifier{"r"}, .value = 1, .unit = {}, .stamp = clock_.now().wall};
+      pipeline.deliver(std::span{&reading, 1}, clock_.now());
+      pipeline.end_cycle(clock_.now());
+    }
+  };
+  clock_.off = kWrong;
+  read_for(100);
+  clock_.off = 0ms;
+  read_for(130);
+  const auto sums = queued();
+  ASSERT_EQ(sums.size(), 102U) << "each cycle without a time by itself, then by the minute";
+  EXPECT_EQ(sums.back().second, 60);
+}
+
+// A fault the simulation found: a clock that was ahead, was lost, and came back right.
+TEST_F(StampGateTest, WhatWasHeldIsNotSqueezedBehindAStampThatWasAhead) {
+  begin("b");
+  clock_.off = 60s;
+  read(1);
+  clock_.off = kWrong;
+  for (int i = 2; i <= 50; ++i) {
+    clock_.passed += 1s;
+    read(i);
+  }
+  clock_.off = 0ms;
+  const auto got = queued();
+  ASSERT_EQ(got.size(), 50U);
+  for (std::size_t i = 1; i < got.size(); ++i) EXPECT_EQ(got[i].first - got[i - 1].first, 500ms) << i;
 }
 
 // ---- steps, through everything from the telegram to the outbox

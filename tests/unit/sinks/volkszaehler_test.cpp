@@ -184,8 +184,12 @@ TEST(VolkszaehlerReply, RowsAreCounted) {
 TEST(VolkszaehlerReply, RepeatsMayBeThereAlready) {
   std::vector<QueuedReading> batch = readings(3);
   batch[0].repeat = true;
-  EXPECT_EQ(judge(200, R"({"rows":0})", batch).verdict, Verdict::accepted);
   EXPECT_EQ(judge(200, R"({"rows":2})", batch).verdict, Verdict::accepted);
+  const Judgement fewer = judge(200, R"({"rows":1})", batch);
+  EXPECT_EQ(fewer.verdict, Verdict::keep) << "two were sent for the first time";
+  EXPECT_TRUE(fewer.repeat);
+  batch[1].repeat = batch[2].repeat = true;
+  EXPECT_EQ(judge(200, R"({"rows":0})", batch).verdict, Verdict::accepted);
 }
 
 TEST(VolkszaehlerReply, OtherReceiversNeedNotCount) {

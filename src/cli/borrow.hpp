@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <iosfwd>
+#include <optional>
+#include <string>
+
+#include "local/control_client.hpp"
+#include "vz/transport.hpp"
+
+namespace vz::cli {
+
+/// The control socket where a daemon that runs as this process would have it.
+std::string default_socket();
+
+/// Has a running daemon stay away from the line as long as the result lives, and says so on `err`. Nothing to borrow, or no
+/// daemon there, is nothing to tell. One that refuses is told: opening the line will then say who has it.
+std::optional<local::BorrowedLine> borrow_line(const Endpoint& endpoint, const std::string& socket, std::chrono::seconds limit,
+                                               std::ostream& err);
+
+/// How long a meter that was asked is left alone before somebody else may ask it: it waits for a repeat request, and then
+/// some are deaf for up to three seconds.
+inline constexpr std::chrono::milliseconds kMeterRest{3200};
+
+}  // namespace vz::cli
