@@ -72,8 +72,8 @@ void feed_edges(Conversation& conversation, std::span<const std::uint8_t> data, 
   double rises = 0;
   const MonoTime start = conversation.now();
   for (const std::uint8_t byte : data) {
-    // two bits for line and level, six for the distance: 1 us to about 70 s
-    conversation.pass(std::chrono::microseconds{static_cast<int>(std::pow(1.33, byte >> 2U))});
+    // two bits for line and level, six for the distance: 1 us to more than a second
+    conversation.pass(std::chrono::microseconds{static_cast<int>(std::pow(1.25, byte >> 2U))});
     const LineEdge edge{(byte & 2U) != 0 ? LineEdge::Line::direction : LineEdge::Line::pulse, (byte & 1U) != 0, conversation.now()};
     rises += edge.line == LineEdge::Line::pulse && edge.high ? 1 : 0;
     std::string text;
@@ -93,7 +93,7 @@ void feed_edges(Conversation& conversation, std::span<const std::uint8_t> data, 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < 2 || size > 4096) return 0;
+  if (size < 2 || size > 512) return 0;
   s0::S0Settings settings;
   constexpr int kDelays[] = {0, 1, 30, 2000};
   settings.debounce = std::chrono::milliseconds{kDelays[data[0] & 3U]};

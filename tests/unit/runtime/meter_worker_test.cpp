@@ -7,6 +7,7 @@
 #include "outbox/ram_outbox.hpp"
 #include "protocols/d0/session.hpp"
 #include "protocols/d0/telegram.hpp"
+#include "protocols/s0/session.hpp"
 #include "runtime/meter_worker.hpp"
 #include "support/pch.hpp"
 
@@ -179,7 +180,10 @@ class MeterWorkerTest : public testing::Test {
   void run() {
     d0::D0Settings settings;
     settings.paced_line = false;
-    MeterSource source{endpoint_, std::make_unique<d0::D0Session>(settings), {}};
+    run(std::make_unique<d0::D0Session>(settings));
+  }
+  void run(std::unique_ptr<Session> session) {
+    MeterSource source{endpoint_, std::move(session), {}};
     MeterPipeline pipeline(meter_, false, {queue_}, outbox_, log_, {}, clock_);
     MeterWorker worker(meter_, std::move(source), std::move(pipeline), {factory_, clock_, log_, 1});
     worker.on_released([this] { ++released_; });
@@ -280,6 +284,17 @@ TEST_F(MeterWorkerTest, DeliversWhatArrives) {
   EXPECT_LT(got[0].stamp, got[1].stamp);
   EXPECT_EQ(status_.telegrams, 3U);
   EXPECT_EQ(log_.count("Adding reading to queue (value=100.00 ts="), 3);
+}
+
+TEST_F(MeterWorkerTest, PulsesThatWereCountedAreNotForgottenWhenTheLineGoesOrAtAStop) {
+  meter_.channels[0].identifier = Identifier{std::string{"Impulse"}};
+  script_.scenes = {{Scene::What::bytes, "x"}, {Scene::What::bytes, "x"}, {Scene::What::closed, {}},
+                    {Scene::What::bytes, "x"}, {Scene::What::stop, {}}};
+  run(std::make_unique<s0::S0Session>(s0::S0Settings{.input = s0::S0Settings::Input::bytes}));
+  const auto got = queued();
+  ASSERT_EQ(got.size(), 2U);
+  EXPECT_EQ(got[0].value, 2);
+  EXPECT_EQ(got[1].value, 1);
 }
 
 TEST_F(MeterWorkerTest, OpensALostLineAgainAndTellsItOnce) {
