@@ -15,6 +15,8 @@
 #include <fstream>
 #include <thread>
 
+#include "tools/metersim/meter.hpp"
+
 namespace vz::metersim {
 namespace {
 
