@@ -67,6 +67,8 @@ bool is_number(const Record& record) {
 
 std::string value_text(const Record& record) {
   if (record.error != 0) return fmt::format("none: the meter reports error {:02X}", record.error);
+  if (const auto time = clock_time(record))
+    return fmt::format("{}-{:02}-{:02} {:02}:{:02}:{:02}", time->year, time->month, time->day, time->hour, time->minute, time->second);
   if (is_number(record)) return fmt::format("{}", scaled(record));
   if (record.value.kind == RecordValue::Kind::bytes && record.data_field == 0xD)
     return fmt::format("\"{}\"", reversed_text(record.data));

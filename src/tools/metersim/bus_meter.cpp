@@ -130,8 +130,9 @@ void BusMeter::on_short(unsigned control, unsigned address, Instant now, MeterOu
     return answer(octets({kAcknowledge}), now, out);
   }
   if ((control & kRequestBits) != kRequest) return;
-  report(out, "request_complete", now);
   const bool repeated = last_request_ == control;
+  if (!repeated && settings_.readouts != 0 && number_ >= settings_.readouts) return;  // that was all
+  report(out, "request_complete", now);
   last_request_ = control;
   if (!repeated) {
     ++number_;

@@ -79,7 +79,7 @@ TEST(BusMeter, AnswersAndRepeatsByTheFrameCountBit) {
   Line line{settings()};
   EXPECT_EQ(line.say(kReset), "E5");
   const std::string first = line.say(kRequest1);
-  EXPECT_TRUE(first.starts_with("682F2F68080172785634124304010201000000066D000000EE2B000403"))<< first;
+  EXPECT_TRUE(first.starts_with("68313168080172785634124304010201000000066D000000EE2B000403")) << first;
   EXPECT_EQ(line.say(kRequest1), first);
   const std::string second = line.say(kRequest0);
   EXPECT_NE(second, first);
@@ -106,11 +106,11 @@ TEST(BusMeter, SendsByItselfAfterALinkReset) {
   EXPECT_EQ(line.wait(), "1040F03016");
   EXPECT_EQ(line.say(bytes({0xE5})), "");
   const std::string first = line.wait();
-  EXPECT_TRUE(first.starts_with("682F2F6873F05B7856341243040102")) << first;
+  EXPECT_TRUE(first.starts_with("6831316873F05B7856341243040102")) << first;
   EXPECT_EQ(line.readouts(), 0U) << "not acknowledged yet";
   line.say(bytes({0xE5}));
   EXPECT_EQ(line.readouts(), 1U);
-  EXPECT_TRUE(line.wait().starts_with("682F2F6853F05B")) << "the bit toggles";
+  EXPECT_TRUE(line.wait().starts_with("6831316853F05B")) << "the bit toggles";
 }
 
 TEST(BusMeter, RepeatsWhatNobodyAcknowledgesAndBeginsAnew) {
@@ -138,6 +138,8 @@ TEST(BusMeter, EndsAfterSoManyReadouts) {
   Line line{std::move(setup)};
   line.say(kRequest1);
   EXPECT_FALSE(line.meter.finished());
+  EXPECT_EQ(line.say(kRequest0), "") << "no other";
+  EXPECT_TRUE(line.say(kRequest1).starts_with("68")) << "but the last one again";
   line.wait();
   EXPECT_TRUE(line.meter.finished());
 }

@@ -175,10 +175,11 @@ TEST(OmsPush, ShowsRecordsWhenAsked) {
   OmsSettings settings = listening();
   settings.telegram.show_records = true;
   Talk talk{settings, static_cast<int>(Level::info)};
-  talk.hear(long_frame(0x73, 0xF0, plain(hex("04 03 2A000000 04 7C 03 687756 05000000 0D FD 0C 03 434241 02 FF 01 0100"))));
+  talk.hear(long_frame(0x73, 0xF0, plain(hex("06 6D 0F 0D 17 EE 2B 00 04 03 2A000000 04 7C 03 687756 05000000 0D FD 0C 03 434241 02 FF 01 0100"))));
   std::vector<std::string> notes;
   for (const auto& note : talk.out.notes) notes.push_back(note.text);
   EXPECT_EQ(notes, (std::vector<std::string>{
+                       "record 066D: date and time 2023-11-14 23:13:15, storage 0, tariff 0, subunit 0: no register",
                        "record 0403: energy 42 Wh, storage 0, tariff 0, subunit 0: 255-255:1.8.0*255",
                        "record 047C03687756: value with a unit in plain text 5 Vwh, storage 0, tariff 0, subunit 0: no register",
                        "record 0DFD0C: model or version \"ABC\", storage 0, tariff 0, subunit 0: no register",
