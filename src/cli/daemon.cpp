@@ -75,7 +75,7 @@ Daemon::Daemon(const Settings& settings, DaemonLog& log, const Clock& clock, con
 void Daemon::start_outbox() {
   const auto started = outbox_.start();
   if (started) return;
-  log_.print(Level::alert, "outbox", "{}. Readings that cannot be delivered wait in memory and are lost at a stop or crash.",
+  log_.print(Level::alert, "main", "{}. Readings that cannot be delivered wait in memory and are lost at a stop or crash.",
              started.error().text());
 }
 
@@ -117,7 +117,7 @@ void Daemon::tell_orphans() {
       tell_unstamped(orphan);
       continue;
     }
-    log_.print(Level::alert, "outbox",
+    log_.print(Level::alert, "main",
                "{} readings wait for {} at {}, which is no longer in the configuration. They are kept; add the "
                "channel again to have them sent.",
                orphan.waiting, channel_label(orphan.name.channel), orphan.name.endpoint);
@@ -132,7 +132,7 @@ void Daemon::open_control() {
                                                     local::OutboxDesk{outbox_, open_queues_, StampGate::held_endpoint},
                                                     std::move(lines), clock_, log_);
   if (const auto opened = control_->open(local::control_path(std::getenv("RUNTIME_DIRECTORY"))); !opened)
-    log_.print(Level::warning, "control", "{}. Reading and sending go on; vzlogger status and its like cannot ask this daemon.",
+    log_.print(Level::warning, "main", "{}. Reading and sending go on; vzlogger status and its like cannot ask this daemon.",
                opened.error().text());
 }
 
@@ -352,7 +352,7 @@ void Daemon::stop() {
   const bool all_stopped = threads_.stop(kStopPatience);
   tell_held();
   if (const auto closed = outbox_.close(clock_.now().mono + kClosePatience); !closed)
-    log_.print(Level::alert, "outbox", "{}. Readings of the last seconds may be lost.", closed.error().text());
+    log_.print(Level::alert, "main", "{}. Readings of the last seconds may be lost.", closed.error().text());
   if (all_stopped) return;
   log_.write(Level::debug, "main", "a thread did not return in time; the process ends without it");
   std::_Exit(EXIT_SUCCESS);

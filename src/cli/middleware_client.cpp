@@ -65,7 +65,9 @@ Expected<std::string> MiddlewareClient::ask(std::string method, const std::strin
     return fail(sinks::web::clean_words(reply.error, uuid), "is the middleware running, and is its address right?");
   const std::string said = sinks::web::clean_words(words(reply.body), uuid);
   const bool page = sinks::web::is_page(reply.body);
-  if (reply.status != 200 || page || reply.body.find("\"exception\"") != std::string::npos)
+  const json parsed = json::parse(reply.body, nullptr, false);
+  const bool refused = parsed.is_object() && parsed.contains("exception");
+  if (reply.status != 200 || page || refused)
     return fail(fmt::format("HTTP {}{}{}", reply.status, said.empty() ? "" : ": ", said),
                 page ? "that is a web page: the address usually ends in /middleware.php" : "");
   return reply.body;

@@ -176,7 +176,7 @@ void ControlServer::accept_all(MonoTime now) {
     if (!pid) {
       client.out =
           dump(bad_answer({.what = "only root and the daemon's group may ask", .where = {}, .remedy = {}})) + '\n';
-      log_.write(Level::info, "control", "a process that is neither root's nor of the daemon's group was turned away");
+      log_.write(Level::info, "main", "a process that is neither root's nor of the daemon's group was turned away");
     } else if (clients_.size() >= kMaxClients) {
       client.out =
           dump(bad_answer({.what = "too many ask at the same time", .where = {}, .remedy = "try again"})) + '\n';

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view kSection = "outbox";
+constexpr std::string_view kSection = "main";
 /// Of one transaction: bounds its time and the write-ahead log.
 constexpr std::size_t kMaxCommit = 8192;
 /// A batch of states and readings may take a quarter of the file, at 20 bytes a reading.
