@@ -55,8 +55,8 @@ TEST_P(Mistake, IsToldAtItsLineWithWhatWouldBeRight) {
   EXPECT_TRUE(told) << "expected at line " << line << ": ..." << words << "...; told was\n" << listed(problems);
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, Mistake, testing::ValuesIn(mistakes()), [](const auto& info) {
-  std::string name = info.param.stem().string();
+INSTANTIATE_TEST_SUITE_P(Files, Mistake, testing::ValuesIn(mistakes()), [](const auto& file) {
+  std::string name = file.param.stem().string();
   std::replace_if(name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return name;
 });
