@@ -49,7 +49,7 @@ class ThermometerSession final : public Session {
       out.readings.push_back({Identifier{std::string{"temperature"}}, value + correction_, Unit{"°C"}, now.wall});
       ++out.telegrams;
     } else {
-      out.faults.push_back({FaultKind::grammar, "a line that is no number"});
+      out.faults.push_back({FaultKind::grammar, fmt::format("a line that is no number")});
     }
     out.cycle_done = true;
     line_.clear();
