@@ -634,7 +634,7 @@ void Life::take_young_items(ChannelTruth& channel) {
   for (auto item = channel.items.rbegin(); item != channel.items.rend(); ++item) {
     if (item->copy) continue;
     if (item->sequence == 0) break;
-    item->durable = item->durable || must_be_durable(item->pushed);
+    item->durable = item->durable || item->was_durable || must_be_durable(item->pushed);
     if (!item->durable && !item->accepted) item->lost = true;
     if (!item->durable && item->rejected) item->lost = true;
     item->sequence = 0;

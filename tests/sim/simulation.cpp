@@ -116,8 +116,11 @@ void reboot(World& world) {
   world.booted = world.clock.passed;
   for (const auto& channel : world.channels) {
     for (const HeldReading& held : channel->held) {
-      if (held.moved_to != 0) channel->items[held.moved_to - 1].lost = true;
-      else if (!held.perhaps) ++channel->apart;
+      if (!held.perhaps) ++channel->apart;
+      if (held.moved_to == 0) continue;
+      Item& item = channel->items[held.moved_to - 1];
+      item.lost = true;
+      item.durable = false;
     }
     channel->held.clear();
   }

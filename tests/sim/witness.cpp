@@ -66,7 +66,7 @@ void WitnessOutbox::push(QueueId queue, WallTime stamp, double value) {
   }
   if (world_.chance(world_.poison)) truth.poisoned.push_back(truth.items.size());
   Item& item = truth.append({.stamp = ms, .value = value, .pushed = world_.clock.now().mono});
-  item.durable = source.durable;
+  item.was_durable = source.durable;
   if (source.sequence != 0) {
     source.moved_to = truth.items.size();
     truth.moved.push_back(source);
