@@ -90,7 +90,7 @@ void Daemon::go_on_with_clock() {
   }
   outbox_.set_companion(kClockState, [this] {
     if (!clock_.trusted()) return std::string{};
-    return fmt::format("{} {}", boot_.empty() ? "-" : boot_, clock_.now().wall.time_since_epoch().count());
+    return fmt::format("{} {}", boot_.empty() ? "-" : boot_, gate_.latest().time_since_epoch().count());
   });
 }
 

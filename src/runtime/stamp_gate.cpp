@@ -16,6 +16,8 @@ constexpr std::string_view kSection = "main";
 /// Moved at a time: bounds how long other meters wait for the lock, and fits into one transaction of the outbox.
 constexpr std::size_t kMostMoved = 4096;
 constexpr std::size_t kPiece = 512;
+/// A stamp that is further ahead of the clock was overtaken by a large step back.
+constexpr std::chrono::minutes kLargestLead{5};
 /// Moved and not yet written or sent. A day of held readings does not fit into the outbox's memory, which would drop the
 /// oldest although the disk has them.
 constexpr std::uint64_t kMostUnwritten = 20'000;
@@ -47,6 +49,19 @@ void StampGate::know(QueueId queue, const QueueName& name) {
   lanes_[queue].name = name;
 }
 
+/// The greatest stamp, unless a large step back has put it far into the future.
+void StampGate::note(WallTime stamp) {
+  const std::int64_t ms = stamp.time_since_epoch().count();
+  const std::int64_t before = latest_.load(std::memory_order_relaxed);
+  if (ms > before || before - ms > milliseconds{kLargestLead}.count()) latest_.store(ms, std::memory_order_relaxed);
+}
+
+WallTime StampGate::latest() const {
+  const WallTime now = clock_.now().wall;
+  const WallTime given{milliseconds{latest_.load(std::memory_order_relaxed)}};
+  return given > now && given - now <= kLargestLead ? given : now;
+}
+
 void StampGate::resume(DurableOutbox& store) {
   const std::scoped_lock lock(mutex_);
   store_ = &store;
@@ -65,7 +80,9 @@ void StampGate::push(QueueId queue, Point point, const Instant& now, Stamp stamp
   Lane& lane = lanes_[queue];
   // behind what is held: order within a queue is the order of push()
   if (stamp == Stamp::right && !lane.holding) {
-    outbox_.push(queue, lane.sequencer.next(point.stamp, now.mono - (now.wall - point.stamp)), point.value);
+    const WallTime given = lane.sequencer.next(point.stamp, now.mono - (now.wall - point.stamp));
+    note(given);
+    outbox_.push(queue, given, point.value);
     return;
   }
   if (!lane.holding) {
@@ -137,7 +154,9 @@ bool StampGate::move_some(QueueId queue, Lane& lane, const Instant& now, std::si
     if (piece.empty()) break;
     for (const QueuedReading& held : piece) {
       const MonoTime at{held.stamp.time_since_epoch()};
-      outbox_.push(queue, lane.sequencer.next(now.wall_at(at), at), held.value);
+      const WallTime given = lane.sequencer.next(now.wall_at(at), at);
+      note(given);
+      outbox_.push(queue, given, held.value);
     }
     outbox_.settle(*lane.holding, piece.front().sequence, piece.back().sequence, Verdict::accepted, {});
     budget -= piece.size();

@@ -48,6 +48,9 @@ class StampGate final {
   bool look();
   /// When look() should be called although no reading comes: only while something is held.
   [[nodiscard]] std::optional<MonoTime> next_look(MonoTime now) const;
+  /// The latest time that this process gave out, by its clock or as the stamp of a reading: stamps may be ahead of the clock
+  /// after steps of it. What a later process has to go on from. Takes no lock of its own.
+  [[nodiscard]] WallTime latest() const;
   /// How many readings wait for their stamps.
   [[nodiscard]] std::uint64_t held() const;
 
@@ -62,6 +65,7 @@ class StampGate final {
     std::optional<QueueId> holding;  ///< open, and perhaps not empty
   };
   void release();
+  void note(WallTime stamp);
   [[nodiscard]] std::uint64_t unwritten() const;
   bool move_some(QueueId queue, Lane& lane, const Instant& now, std::size_t& budget);
 
@@ -70,6 +74,7 @@ class StampGate final {
   Log& log_;
   const std::string boot_;
   DurableOutbox* store_ = nullptr;
+  std::atomic<std::int64_t> latest_{0};  ///< stamp, ms
   std::atomic<bool> holds_{false};    ///< some lane is holding
   std::atomic<bool> told_wrong_{false};
   mutable std::mutex mutex_;

@@ -174,7 +174,7 @@ void Life::go_on_with_clock() {
   const auto ahead = std::chrono::duration_cast<milliseconds>(clock_.now().wall - world_.clock.now().wall).count();
   world_.forward += std::max<std::int64_t>(0, ahead);
   outbox_.set_companion("clock", [this, boot] {
-    return clock_.trusted() ? fmt::format("{} {}", boot, clock_.now().wall.time_since_epoch().count()) : std::string{};
+    return clock_.trusted() ? fmt::format("{} {}", boot, gate_.latest().time_since_epoch().count()) : std::string{};
   });
 }
 
