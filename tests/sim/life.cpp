@@ -38,6 +38,7 @@ Life::Life(World& world, Plan plan)
 // --- the beginning ---------------------------------------------------------------------------------------------------
 
 void Life::begin() {
+  world_.life_begin = world_.clock.passed;
   if (plan_.ending == Ending::crash_in_write) {
     // Most changes happen in the middle of a life, but some crashes should hit the opening.
     world_.disk.crash_after(1 + world_.below(world_.chance(0.2) ? 12 : 400));
