@@ -5,7 +5,7 @@
 readonly JOBS=2
 readonly PRESET=ci             # release flags, warnings are errors
 readonly BUILD=build/release
-readonly PACKAGES=(
+PACKAGES=(
   build-essential cmake ninja-build ccache pkg-config git
   libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libspdlog-dev libfmt-dev uuid-dev
   libmicrohttpd-dev libsqlite3-dev libgpiod-dev libexpected-dev libcli11-dev libgtest-dev libgmock-dev

@@ -136,7 +136,8 @@ milliseconds MeterPipeline::look_at_clock(Instant now) {
     if (right - now.wall > kStep || now.wall - right > kStep) late = right - now.wall;
     now.wall += late;
   }
-  const Instant before = std::exchange(now_, now);
+  Instant before = std::exchange(now_, now);
+  if (before.mono == MonoTime{}) before = resumed_;  // the clock may have been set since
   if (before.mono == MonoTime{}) return late;
   const auto passed = std::chrono::duration_cast<milliseconds>(now.mono - before.mono);
   const milliseconds step = now.wall - before.wall - passed;
@@ -208,6 +209,7 @@ void MeterPipeline::resume_windows(DurableOutbox& store, KeepWindows keep) {
   }
   window_store_ = &store;
   keep_windows_ = keep;
+  if (clock_.trusted()) resumed_ = clock_.now();
 }
 
 void MeterPipeline::leave_windows() {

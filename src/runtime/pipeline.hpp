@@ -106,6 +106,7 @@ class MeterPipeline {
   const Clock& clock_;
   bool trusted_ = false;  ///< the clock, as of the last look
   Instant now_{};
+  Instant resumed_{};  ///< when the open windows were taken over, if the clock was right then
   MonoTime window_end_{};
   bool told_old_ = false;
 };

@@ -231,7 +231,10 @@ void WitnessOutbox::check_distance(ChannelTruth& truth, std::int64_t stamp, cons
                                   steps, stamps));
     }
   }
-  truth.has_last = true;
+  // A window that spans a large step back, perhaps over lives in which the channel was not configured, has a time of before
+  // or after it: what comes next has nothing to be compared with.
+  const bool spans = world_.mode != AggMode::none && truth.last_steps_back != world_.steps_back;
+  truth.has_last = !spans;
   truth.last_stamp = stamp;
   truth.last_at = arrival.at;
   truth.last_forward = arrival.trusted ? arrival.forward : forward;
