@@ -642,7 +642,7 @@ void Life::take_young_items(ChannelTruth& channel) {
   }
   // What follows a reading that is gone may be older than that.
   const bool last_stays = !channel.items.empty() && (channel.items.back().durable || channel.items.back().accepted);
-  channel.has_last = channel.has_last && last_stays;
+  channel.has_last = channel.has_last && last_stays && channel.moved.empty();
 }
 
 void Life::take_young_held(ChannelTruth& channel) {
