@@ -29,6 +29,12 @@ WallTime since_boot(MonoTime at) {
   return WallTime{std::max(milliseconds{0}, std::chrono::floor<milliseconds>(at.time_since_epoch()))};
 }
 
+/// The moment of a stamp that was made by the clock that says `now`. One ahead of it can only be of another time of the
+/// clock, and of no moment that it could tell.
+MonoTime moment_of(WallTime stamp, const Instant& now) {
+  return now.mono - std::max(milliseconds{0}, now.wall - stamp);
+}
+
 }  // namespace
 
 QueueName StampGate::held_queue(std::string_view boot, const QueueName& name) {
@@ -80,7 +86,8 @@ void StampGate::push(QueueId queue, Point point, const Instant& now, Stamp stamp
   Lane& lane = lanes_[queue];
   // behind what is held: order within a queue is the order of push()
   if (stamp == Stamp::right && !lane.holding) {
-    const WallTime given = lane.sequencer.next(point.stamp, now.mono - (now.wall - point.stamp));
+    const MonoTime at = moment_of(point.stamp, now);
+    const WallTime given = lane.sequencer.next(point.stamp, at);
     note(given);
     outbox_.push(queue, given, point.value);
     return;
@@ -90,9 +97,7 @@ void StampGate::push(QueueId queue, Point point, const Instant& now, Stamp stamp
     lane.holding = outbox_.open(held_queue(boot_, lane.name));
     holds_ = true;
   }
-  // a stamp ahead of the clock can only come from another time of the clock
-  const MonoTime at = now.mono - std::max(milliseconds{0}, now.wall - point.stamp);
-  outbox_.push(*lane.holding, since_boot(at), point.value);
+  outbox_.push(*lane.holding, since_boot(moment_of(point.stamp, now)), point.value);
 }
 
 bool StampGate::look() {

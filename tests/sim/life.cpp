@@ -38,6 +38,7 @@ Life::Life(World& world, Plan plan)
 // --- the beginning ---------------------------------------------------------------------------------------------------
 
 void Life::begin() {
+  world_.life_begin = world_.clock.passed;
   if (plan_.ending == Ending::crash_in_write) {
     // Most changes happen in the middle of a life, but some crashes should hit the opening.
     world_.disk.crash_after(1 + world_.below(world_.chance(0.2) ? 12 : 400));
@@ -634,14 +635,14 @@ void Life::take_young_items(ChannelTruth& channel) {
   for (auto item = channel.items.rbegin(); item != channel.items.rend(); ++item) {
     if (item->copy) continue;
     if (item->sequence == 0) break;
-    item->durable = item->durable || must_be_durable(item->pushed);
+    item->durable = item->durable || item->was_durable || must_be_durable(item->pushed);
     if (!item->durable && !item->accepted) item->lost = true;
     if (!item->durable && item->rejected) item->lost = true;
     item->sequence = 0;
   }
   // What follows a reading that is gone may be older than that.
   const bool last_stays = !channel.items.empty() && (channel.items.back().durable || channel.items.back().accepted);
-  channel.has_last = channel.has_last && last_stays;
+  channel.has_last = channel.has_last && last_stays && channel.moved.empty();
 }
 
 void Life::take_young_held(ChannelTruth& channel) {

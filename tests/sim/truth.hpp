@@ -23,6 +23,7 @@ struct Item {
   bool accepted = false;       ///< the outbox was told so
   bool rejected = false;
   bool durable = false;        ///< has to survive whatever comes
+  bool was_durable = false;    ///< it did, while it was held: it has to survive as the one or the other
   bool lost = false;           ///< the crash may have taken it
   bool forbidden = false;      ///< the window it came from was resumed as it was before: it may not come as well
   bool undone = false;         ///< the crash has put it back to those that wait for the right time

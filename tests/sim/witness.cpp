@@ -66,7 +66,7 @@ void WitnessOutbox::push(QueueId queue, WallTime stamp, double value) {
   }
   if (world_.chance(world_.poison)) truth.poisoned.push_back(truth.items.size());
   Item& item = truth.append({.stamp = ms, .value = value, .pushed = world_.clock.now().mono});
-  item.durable = source.durable;
+  item.was_durable = source.durable;
   if (source.sequence != 0) {
     source.moved_to = truth.items.size();
     truth.moved.push_back(source);
@@ -180,7 +180,7 @@ bool WitnessOutbox::came_from_a_window(ChannelTruth& truth, double value, Arriva
   }
   arrival = found->latest;
   // Several may fit; and a disk that failed may have brought back one that was delivered.
-  mixed = found->mixed || fitting > 1 || (candidates.size() > 1 && world_.disk_bad != MonoTime{});
+  mixed = found->mixed || fitting > 1 || world_.mode == AggMode::avg || (candidates.size() > 1 && world_.disk_bad != MonoTime{});
   if (candidates.size() > 1 && world_.mode != AggMode::avg) chosen(truth, surely, perhaps);
   return true;
 }
@@ -217,11 +217,14 @@ void WitnessOutbox::check_distance(ChannelTruth& truth, std::int64_t stamp, cons
   const std::int64_t slack = world_.mode == AggMode::none ? 3 : 1003;
   if (truth.has_last && truth.last_steps_back == world_.steps_back) {
     const auto moments = std::chrono::duration_cast<std::chrono::milliseconds>(arrival.at - truth.last_at).count();
+    // While no process runs the clock cannot go slow.
+    const MonoTime from = std::max(truth.last_at, MonoTime{world_.life_begin});
+    const auto lived = std::chrono::duration_cast<std::chrono::milliseconds>(arrival.at - from).count();
     const std::int64_t stamps = stamp - truth.last_stamp;
     const std::int64_t steps = forward - truth.last_forward;
     if (stamps <= 0) {
       world_.violated(fmt::format("...{}: stamps go back by {} ms", truth.uuid.substr(30), -stamps));
-    } else if (stamps < moments / (world_.mode == AggMode::none ? 2 : 4) - slack) {
+    } else if (stamps < lived / (world_.mode == AggMode::none ? 2 : 4) - slack) {
       world_.violated(fmt::format("...{}: {} ms were squeezed into {}", truth.uuid.substr(30), moments, stamps));
     } else if (stamps > moments + steps + slack) {
       world_.violated(fmt::format("...{}: {} ms (and {} of steps) were stretched to {}", truth.uuid.substr(30), moments,

@@ -92,6 +92,7 @@ struct World {
   // The machine since it was started, and its wall clock.
   int boot = 0;
   MonoDuration booted{};
+  MonoDuration life_begin{};
   bool wrong = false;              ///< the wall clock is
   std::int64_t right = 0;          ///< the offset when nothing is wrong
   MonoDuration right_at = MonoDuration::max();  ///< when it will be set
