@@ -13,8 +13,6 @@
 namespace vz::config {
 namespace {
 
-bool is_placeholder(const std::string& uuid) { return uuid.starts_with("00000000-0000-0000-0000-"); }
-
 class Adviser {
  public:
   explicit Adviser(std::vector<Problem>& problems) : problems_(problems) {}
@@ -60,7 +58,7 @@ class Adviser {
   }
 
   void channel(const MeterSettings& meter, const ChannelSettings& channel) {
-    if (channel.sink->name != "null" && is_placeholder(channel.uuid))
+    if (channel.sink->name != "null" && is_placeholder_uuid(channel.uuid))
       say(channel.options.section(), fmt::format("the uuid of {} is the placeholder: create the channel and put its uuid here, or let "
                                                  "\"vzlogger channel create\" do both", channel.identifier_text));
     if (meter.aggtime > 0 && channel.aggmode == AggMode::none)
@@ -73,6 +71,8 @@ class Adviser {
 };
 
 }  // namespace
+
+bool is_placeholder_uuid(std::string_view uuid) { return uuid.starts_with("00000000-0000-0000-0000-"); }
 
 void add_advice(const Settings& settings, std::vector<Problem>& problems) {
   Adviser adviser(problems);

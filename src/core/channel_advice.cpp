@@ -7,6 +7,8 @@
 #include <array>
 #include <cmath>
 
+#include "vz/protocol.hpp"
+
 namespace vz {
 namespace {
 
@@ -157,6 +159,13 @@ std::optional<ChannelAdvice> advise_channel(const Identifier& identifier, const 
   // a sensor in its own unit needs none
   if ((*quantity == Quantity::power || *quantity == Quantity::heat_power) && advice.resolution == 1.0) advice.resolution.reset();
   return advice;
+}
+
+std::optional<ChannelAdvice> advise_channel(const MeterSettings& meter, const Identifier& identifier) {
+  const std::string_view protocol = meter.protocol->name;
+  if (protocol == "s0" && meter.options.has("resolution"))
+    return advise_channel(identifier, Unit{}, protocol, static_cast<double>(meter.options.integer("resolution")));
+  return advise_channel(identifier, Unit{}, protocol);
 }
 
 std::string channel_misfit(const ChannelAdvice& advice, std::string_view type, std::optional<double> resolution) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "vz/identifier.hpp"
+#include "vz/settings.hpp"
 #include "vz/unit.hpp"
 
 namespace vz {
@@ -26,6 +27,9 @@ struct ChannelAdvice {
 /// no type of the middleware fits, e.g. a serial number. `per_kwh` is the s0 meter's option `resolution`.
 std::optional<ChannelAdvice> advise_channel(const Identifier& identifier, const Unit& unit, std::string_view protocol,
                                             double per_kwh = 1000);
+
+/// The same for a register of a configured meter, whose unit is not known yet.
+std::optional<ChannelAdvice> advise_channel(const MeterSettings& meter, const Identifier& identifier);
 
 /// Why a channel of that type and resolution would show wrong numbers, and what would be right; empty if it is right, or
 /// cannot be judged.

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 
 #include "core/number_text.hpp"
 #include "sinks/influxdb/line_protocol.hpp"
 #include "sinks/influxdb/reply.hpp"
+#include "sinks/web/options.hpp"
 #include "sinks/web/text.hpp"
 #include "sinks/web/url.hpp"
 #include "vz/sink.hpp"
@@ -52,7 +52,7 @@ class InfluxdbSink final : public Sink {
     const std::int64_t batch = options.integer("max_batch_inserts");
     max_batch_ = static_cast<std::size_t>(batch < 1 ? kUsualBatch : std::min(batch, kLargestBatch));
     timeout_ = std::chrono::seconds{options.integer("timeout")};
-    tls_ = options.boolean("ssl_verifypeer") ? TlsCheck::full : TlsCheck::name_only;
+    tls_ = web::tls_check(options);
   }
 
   std::string endpoint() const override { return endpoint_; }
@@ -94,8 +94,6 @@ class InfluxdbSink final : public Sink {
   TlsCheck tls_ = TlsCheck::full;
 };
 
-constexpr auto kNoLimit = static_cast<double>(std::numeric_limits<std::int32_t>::max());
-
 constexpr OptionSpec kOptions[] = {
     {.name = "host",
      .help = "address of the server, e.g. http://localhost:8086; may end in a path",
@@ -116,17 +114,8 @@ constexpr OptionSpec kOptions[] = {
     {.name = "max_buffer_size",
      .type = OptionType::integer,
      .help = "of the old daemon, without effect: what cannot be delivered waits in the outbox"},
-    {.name = "timeout",
-     .type = OptionType::integer,
-     .unit = "s",
-     .default_text = "30",
-     .help = "longest time a request may take; 0: no limit",
-     .min = 0,
-     .max = kNoLimit},
-    {.name = "ssl_verifypeer",
-     .type = OptionType::boolean,
-     .default_text = "true",
-     .help = "check who made the server's certificate"},
+    web::kTimeoutOption,
+    web::kVerifyPeerOption,
 };
 
 void tell_doubts(const Options& options, ProblemSink& problems) {

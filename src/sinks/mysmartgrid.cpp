@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sinks/mysmartgrid/digest.hpp"
+#include "sinks/web/options.hpp"
 #include "sinks/web/text.hpp"
 #include "sinks/web/unanswered.hpp"
 #include "sinks/web/url.hpp"
@@ -191,18 +192,9 @@ constexpr OptionSpec kOptions[] = {
      .help = "values are multiplied by this before they are made whole numbers",
      .min = 0,
      .max = kNoLimit},
-    {.name = "timeout",
-     .type = OptionType::integer,
-     .unit = "s",
-     .default_text = "30",
-     .help = "longest time a request may take; 0: no limit",
-     .min = 0,
-     .max = kNoLimit},
+    web::kTimeoutOption,
     {.name = "name", .help = "function of the sensor, for the registration (vzlogger -r)"},
-    {.name = "ssl_verifypeer",
-     .type = OptionType::boolean,
-     .default_text = "true",
-     .help = "check who made the server's certificate"},
+    web::kVerifyPeerOption,
 };
 
 std::unique_ptr<Sink> make(const Options& options, const SinkContext& context, ProblemSink& problems) {
@@ -219,7 +211,7 @@ std::unique_ptr<Sink> make(const Options& options, const SinkContext& context, P
                   .uuid = without_dashes(context.uuid),
                   .user_agent = "User-Agent: " + context.user_agent,
                   .timeout = std::chrono::seconds{options.integer("timeout")},
-                  .tls = options.boolean("ssl_verifypeer") ? TlsCheck::full : TlsCheck::name_only};
+                  .tls = web::tls_check(options)};
   const std::chrono::seconds interval{options.integer("interval")};
   const std::string& type = options.string("type");
   if (type == "device") return std::make_unique<DeviceSink>(std::move(account), interval);

@@ -2,10 +2,10 @@
 // The api `volkszaehler`: readings as `[ [ ms, value ], ... ]` to a Volkszähler middleware, and what its replies mean.
 #include <algorithm>
 #include <chrono>
-#include <limits>
 
 #include "core/number_text.hpp"
 #include "sinks/volkszaehler/reply.hpp"
+#include "sinks/web/options.hpp"
 #include "sinks/web/url.hpp"
 #include "vz/sink.hpp"
 
@@ -95,13 +95,7 @@ constexpr OptionSpec kOptions[] = {
          "address of the middleware, e.g. http://localhost/middleware.php; may carry name:password@ before the host",
      .required = true,
      .check = [](const OptionValue& value) { return web::url_error(std::get<std::string>(value), kExample); }},
-    {.name = "timeout",
-     .type = OptionType::integer,
-     .unit = "s",
-     .default_text = "30",
-     .help = "longest time a request may take; 0: no limit",
-     .min = 0,
-     .max = std::numeric_limits<std::int32_t>::max()},
+    web::kTimeoutOption,
 };
 
 std::unique_ptr<Sink> make(const Options& options, const SinkContext& context, ProblemSink& problems) {

@@ -11,6 +11,7 @@
 #include "cli/config_file.hpp"
 #include "cli/middleware_client.hpp"
 #include "config/config.hpp"
+#include "config/advice.hpp"
 #include "config/edit.hpp"
 #include "core/channel_advice.hpp"
 #include "platform/curl_http_client.hpp"
@@ -43,7 +44,7 @@ struct Wishes {
 };
 
 /// No channel has it: it stands for one that is still to be made. `vzlogger probe` numbers them in the last group.
-bool is_placeholder(const std::string& uuid) { return uuid.empty() || uuid.starts_with("00000000-0000-0000-0000-"); }
+bool is_placeholder(const std::string& uuid) { return uuid.empty() || config::is_placeholder_uuid(uuid); }
 
 std::string number(double value) { return fmt::format("{}", value); }
 
@@ -52,12 +53,6 @@ bool sends_to_middleware(const ChannelSettings& channel) { return channel.sink->
 /// A channel that `vzlogger probe` wrote: it sends nothing until it gets a uuid.
 bool waits_for_uuid(const ChannelSettings& channel) {
   return is_placeholder(channel.uuid) && (sends_to_middleware(channel) || channel.sink->name == "null");
-}
-
-std::optional<ChannelAdvice> advice_for(const MeterSettings& meter, const Identifier& identifier) {
-  const double per_kwh =
-      meter.protocol->name == "s0" && meter.options.has("resolution") ? static_cast<double>(meter.options.integer("resolution")) : 1000.0;
-  return advise_channel(identifier, Unit{}, meter.protocol->name, per_kwh);
 }
 
 /// The meter that `text` names ("mtr0", "0"), or the only enabled one if it names none.
@@ -109,7 +104,7 @@ Row ask_about(HttpClient& http, const MeterSettings& meter, const ChannelSetting
     return row;
   }
   row.entity = *entity;
-  if (const auto advice = advice_for(meter, channel.identifier))
+  if (const auto advice = advise_channel(meter, channel.identifier))
     row.trouble = channel_misfit(*advice, entity->type, entity->resolution);
   return row;
 }
@@ -188,7 +183,7 @@ struct Plan {
 
 /// Fills in what the user left open; false if that cannot be done, which was told.
 bool complete(Plan& plan, const Identifier& identifier, const Wishes& wishes, std::ostream& err) {
-  const auto advice = advice_for(*plan.meter, identifier);
+  const auto advice = advise_channel(*plan.meter, identifier);
   plan.properties["type"] = !wishes.type.empty() ? wishes.type : advice ? std::string(advice->type) : "";
   if (plan.properties["type"].empty()) {
     err << fmt::format("no type of the middleware fits the register {} by itself; give one with --type, e.g. universalsensor\n",

@@ -24,6 +24,7 @@
 #include "platform/mosquitto_client.hpp"
 #include "platform/transport_factory.hpp"
 #include "sinks/mqtt/settings.hpp"
+#include "sinks/web/options.hpp"
 #include "sinks/web/text.hpp"
 #include "sinks/web/unanswered.hpp"
 #include "vz/protocol.hpp"
@@ -110,9 +111,7 @@ class LiveCheck {
   void middleware(const std::string& about, const MeterSettings& meter, const ChannelSettings& channel) {
     const auto entity = MiddlewareClient(http_, channel.options.string("middleware")).channel(channel.uuid);
     if (!entity) return add(about, false, entity.error().text());
-    const double per_kwh =
-        meter.protocol->name == "s0" && meter.options.has("resolution") ? static_cast<double>(meter.options.integer("resolution")) : 1000.0;
-    const auto advice = advise_channel(channel.identifier, Unit{}, meter.protocol->name, per_kwh);
+    const auto advice = advise_channel(meter, channel.identifier);
     if (advice) {
       if (const std::string misfit = channel_misfit(*advice, entity->type, entity->resolution); !misfit.empty())
         return add(about, false, fmt::format("\"{}\": {}", entity->title, misfit));
@@ -129,7 +128,7 @@ class LiveCheck {
     request.method = "GET";
     request.url = host + "/ping";
     request.timeout = kOpenPatience;
-    request.tls = channel.options.boolean("ssl_verifypeer") ? TlsCheck::full : TlsCheck::name_only;
+    request.tls = sinks::web::tls_check(channel.options);
     const HttpReply reply = call(http_, std::move(request));
     if (reply.status == 0) return add(about, false, sinks::web::unanswered(reply, redacted(host), "host", channel.uuid).message);
     const bool good = reply.status < 400;
