@@ -86,9 +86,10 @@ struct SessionOut {
   [[nodiscard]] bool wants(Level level) const { return static_cast<int>(level) <= verbosity; }
   [[nodiscard]] bool wants(const Obis& code) const {
     if (!registers) return true;
-    const Obis canonical = code.canonical();
-    for (const Obis& wanted : *registers)
-      if (wanted == canonical) return true;
+    for (const Obis& wanted : *registers) {
+      // groups C and D are the same in canonical form; most registers of a telegram end here
+      if (wanted.groups[2] == code.groups[2] && wanted.groups[3] == code.groups[3] && wanted == code.canonical()) return true;
+    }
     return false;
   }
 };

@@ -254,12 +254,13 @@ void WitnessOutbox::settle(QueueId queue, std::uint64_t first, std::uint64_t las
   if (dead) return;
   const bool held = channels_[static_cast<std::size_t>(queue)].kind == Kind::held;
   for (const QueuedReading& reading : peeked_[static_cast<std::size_t>(queue)]) {
-    if (!held && reading.sequence >= first && reading.sequence <= last) settled(channel(queue), reading, verdict);
+    if (!held && reading.sequence >= first && reading.sequence <= last) settled(queue, reading, verdict);
   }
   outbox_.settle(queue, first, last, verdict, reason);
 }
 
-void WitnessOutbox::settled(ChannelTruth& truth, const QueuedReading& reading, Verdict verdict) {
+void WitnessOutbox::settled(QueueId queue, const QueuedReading& reading, Verdict verdict) {
+  ChannelTruth& truth = channel(queue);
   Item* item = truth.find(reading.stamp.time_since_epoch().count());
   if (item == nullptr) return;
   const auto index = static_cast<std::size_t>(item - truth.items.data());
@@ -271,7 +272,9 @@ void WitnessOutbox::settled(ChannelTruth& truth, const QueuedReading& reading, V
   if (verdict != Verdict::accepted) return;
   if (!item->durable && item->sequence != 0 && world_.settings.commit_interval.count() == 0 && outbox_.status().durable &&
       world_.disk_bad == MonoTime{} && !world_.small && !item->collided) {
-    world_.violated("a reading was delivered before it was durable");
+    world_.violated(fmt::format("...{}: reading {} (sequence {}) was delivered before it was durable: stored to {}",
+                                truth.uuid.substr(30), index, item->sequence,
+                                outbox_.progress(queue).stored_to));
   }
   item->accepted = true;
   truth.acked = std::max(truth.acked, index + 1);

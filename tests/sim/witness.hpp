@@ -46,7 +46,7 @@ class WitnessOutbox final : public Outbox {
   bool came_from_a_window(ChannelTruth& channel, double value, Arrival& arrival, bool& mixed);
   void chosen(ChannelTruth& channel, std::size_t surely, std::size_t perhaps);
   void check_distance(ChannelTruth& channel, std::int64_t stamp, const Arrival& arrival);
-  void settled(ChannelTruth& channel, const QueuedReading& reading, Verdict verdict);
+  void settled(QueueId queue, const QueuedReading& reading, Verdict verdict);
 
   World& world_;
   DurableOutbox& outbox_;

@@ -53,6 +53,8 @@ struct World {
   std::uint64_t below(std::uint64_t n) { return random.next() % n; }
   bool chance(double probability) { return random.unit() < probability; }
   void violated(std::string what) {
+    if (options.trace)
+      fmt::print(stderr, "{:10.3f} --- VIOLATION: {}\n", std::chrono::duration<double>(clock.passed).count(), what);
     if (violation.empty()) violation = std::move(what);
   }
   /// A fault of that kind has happened.

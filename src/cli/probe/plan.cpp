@@ -39,10 +39,10 @@ constexpr std::array<unsigned, 10> kRing{9600, 115200, 2400, 300, 19200, 4800, 1
 constexpr MonoDuration kPeriod = 11s;
 
 ProbeStep listen(unsigned baud, MonoDuration patience) {
-  return {.kind = ProbeStep::Kind::listen, .baud = baud, .patience = patience, .approach = nullptr};
+  return {.kind = ProbeStep::Kind::listen, .baud = baud, .patience = patience};
 }
 ProbeStep ask(Way way) {
-  return {.kind = ProbeStep::Kind::ask, .baud = kApproaches[way].baud, .patience = {}, .approach = &kApproaches[way]};
+  return {.kind = ProbeStep::Kind::ask, .baud = kApproaches[way].baud, .approach = &kApproaches[way]};
 }
 
 }  // namespace
@@ -124,7 +124,11 @@ ProbeStep ProbePlan::give(ProbeStep step) {
 ProbeStep ProbePlan::next(Heard result, MonoDuration elapsed, unsigned slower) {
   if (last_.kind != ProbeStep::Kind::done) note(result, slower);
   if (elapsed >= budget_) return give({});
-  if (searching_) return give(listen(speed_, std::min(kPeriod, budget_ - elapsed)));
+  if (searching_) {
+    ProbeStep step = listen(speed_, std::min(kPeriod, budget_ - elapsed));
+    step.searching = true;
+    return give(step);
+  }
   if (steps_.empty()) return give({});
   ProbeStep step = steps_.front();
   steps_.pop_front();

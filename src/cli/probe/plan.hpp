@@ -43,6 +43,7 @@ struct ProbeStep {
   unsigned baud = 0;                  ///< of listen
   MonoDuration patience{};            ///< of listen: how long to wait for the first byte
   const Approach* approach = nullptr; ///< of ask
+  bool searching = false;             ///< of listen: something was heard that comes by itself
 };
 
 /// In which order to look for a meter: listening and asking take turns, the likely things first, so that no common meter

@@ -26,6 +26,9 @@ constexpr auto kOpenLimit = 15s;
 constexpr MonoDuration kTelegram = 25s;
 /// A silence that ends a burst.
 constexpr MonoDuration kBurstEnd = 200ms;
+/// What comes so soon after the beginning may be the rest of a telegram, if it is not more than that.
+constexpr MonoDuration kJoined = 100ms;
+constexpr std::size_t kWholeTelegram = 64;
 /// The longest conversation: three tries of a long readout at 300 baud.
 constexpr MonoDuration kConversation = 45s;
 constexpr int kAnswerLimit = 2;  // seconds
@@ -185,7 +188,8 @@ Heard Search::listen(const ProbeStep& step) {
   Hearing hearing(where_, step.baud, now);
   Recorder recorder;
   recorder.note({Traffic::Kind::line, now.mono, {}, {step.baud, CharacterFormat::n8}});
-  MonoTime deadline = now.mono + step.patience;
+  const MonoTime began = now.mono;
+  MonoTime deadline = began + step.patience;
   MonoTime previous = now.mono;
   MonoTime first{};
   std::vector<std::byte> heard;
@@ -223,7 +227,12 @@ Heard Search::listen(const ProbeStep& step) {
         tell(fmt::format("{} at {} baud: waiting for a whole telegram", sense == Sense::sml ? "SML" : "text", step.baud));
         deadline = now.mono + kTelegram;
       }
-      if (sense == Sense::nothing && ended) heard.clear();  // a flash of light
+      // A flash of light; or the end of a telegram that had begun before: that rules out no speed.
+      const bool joined = !step.searching && first - began < kJoined && heard.size() < kWholeTelegram;
+      if (ended && (sense == Sense::nothing || (sense == Sense::nonsense && joined))) {
+        heard.clear();
+        sense = Sense::nothing;
+      }
     }
     if (sense == Sense::nonsense) {
       tell(fmt::format("something comes by itself, but makes no sense at {} baud", step.baud));
