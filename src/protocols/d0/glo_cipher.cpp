@@ -21,7 +21,6 @@ constexpr std::size_t kGcmTag = 12;
 constexpr std::byte kAuthenticated{0x10};
 constexpr std::byte kEncrypted{0x20};
 constexpr std::byte kBroadcast{0x40};
-constexpr std::byte kSuite{0x0F};
 
 /// Published in the specification of Luxembourg's P1 port.
 constexpr Key kLuxembourg = [] {
