@@ -501,6 +501,8 @@ void Life::do_command() {
   command_at_ = world_.clock.passed + plan_.length / 1000 * static_cast<int>(1 + world_.below(700));
   if (world_.chance(0.7)) move_orphan();
   else requeue_rejected();
+  // Even a command that only looks writes first what waits.
+  if (!crashed()) note_durable();
 }
 
 /// What waits for a channel at its old endpoint is sent to the new one.
@@ -527,7 +529,6 @@ void Life::move_orphan() {
     world_.fault("command: retarget");
     std::ignore = outbox_.retarget({channel->endpoint, channel->uuid}, {heir.endpoint, heir.uuid});
     if (crashed()) return;
-    note_durable();
   }
 }
 
@@ -538,7 +539,6 @@ void Life::requeue_rejected() {
   for (const RejectedReading& reading : *rejected) ids.push_back(reading.id);
   world_.fault("command: requeue");
   std::ignore = outbox_.requeue(ids);
-  if (!crashed()) note_durable();
 }
 
 // --- the end ---------------------------------------------------------------------------------------------------------
