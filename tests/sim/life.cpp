@@ -498,8 +498,8 @@ void Life::check_bounds() {
 // --- commands --------------------------------------------------------------------------------------------------------
 
 void Life::do_command() {
-  command_at_ = world_.clock.passed + plan_.length / 1000 * static_cast<int>(1 + world_.below(700));
-  if (world_.chance(0.7)) move_orphan();
+  command_at_ = world_.clock.passed + plan_.length / 1000 * static_cast<int>(1 + world_.below(400));
+  if (world_.chance(0.5)) move_orphan();
   else requeue_rejected();
   // Even a command that only looks writes first what waits.
   if (!crashed()) note_durable();
@@ -582,6 +582,7 @@ void Life::end() {
   }
   if (!crashed()) {
     stopping_ = true;
+    if (world_.disk_faults && !plan_.last && world_.chance(0.5)) toggle_disk();
     for (Meter& meter : meters_) {
       // What is of no time that a later process could know is held.
       if (meter.looked && !meter.trusted) {

@@ -38,12 +38,13 @@ void set_up(World& world) {
   world.settings.max_size = world.small ? kSmallestStore : 64ULL << 20U;
   world.settings.on_full = world.small && world.chance(0.3) ? OnFull::drop_newest : OnFull::drop_oldest;
   world.odd_values = world.small || world.chance(0.3);
-  world.disk_faults = world.chance(0.1);
-  world.poison = world.chance(0.2) ? 0.002 : 0.0;
-  world.clock_faults = world.chance(0.3);
+  world.disk_faults = world.chance(0.15);
+  world.clock_faults = world.chance(0.35);
   world.device_faults = world.chance(0.3);
-  world.config_faults = !world.small && world.chance(0.4);
+  // Commands need something to move and to queue again.
   world.commands = !world.small && world.chance(0.4);
+  world.config_faults = !world.small && world.chance(world.commands ? 0.8 : 0.3);
+  if (world.chance(world.commands ? 0.7 : 0.1)) world.poison = world.chance(0.5) ? 0.002 : 0.03;
   constexpr AggMode kModes[] = {AggMode::max, AggMode::sum, AggMode::sum, AggMode::avg};
   if (world.chance(0.25)) world.mode = kModes[world.below(std::size(kModes))];
   // A few dozen readings, or one cycle.
@@ -85,7 +86,7 @@ void retarget(World& world, std::size_t index) {
 std::vector<ChannelTruth*> configuration(World& world, bool last) {
   const std::size_t known = world.channels.size();
   for (std::size_t i = 0; i < known && !last; ++i) {
-    if (world.config_faults && world.channels[i]->heir == nullptr && world.chance(0.2)) retarget(world, i);
+    if (world.config_faults && world.channels[i]->heir == nullptr && world.chance(world.commands ? 0.4 : 0.2)) retarget(world, i);
   }
   const Endpoint* without = nullptr;
   if (!last && world.config_faults && world.chance(0.2)) {
