@@ -20,6 +20,16 @@ bool looks_like_password(const std::string& authority) {
          !std::all_of(authority.begin() + static_cast<std::ptrdiff_t>(colon) + 1, authority.end(), is_digit);
 }
 
+// Behind "scheme://" if it begins so (RFC 3986, 3.1); "://" may come late in a text that is no URL.
+std::size_t after_scheme(const std::string& url) {
+  const std::size_t end = url.find("://");
+  if (end == kNone || end == 0) return 0;
+  const auto may_be_in_scheme = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '-' || c == '.';
+  };
+  return std::all_of(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(end), may_be_in_scheme) ? end + 3 : 0;
+}
+
 // Everything behind the scheme, without user and password.
 std::string without_user(const std::string& rest) {
   const std::string authority = rest.substr(0, rest.find_first_of("/?#"));
@@ -62,10 +72,9 @@ std::string without_uuids(const std::string& text) {
 }  // namespace
 
 std::string redacted(const std::string& url) {
-  const std::size_t scheme = url.find("://");
-  const std::size_t begin = scheme == kNone ? 0 : scheme + 3;
+  const std::size_t begin = after_scheme(url);
   const std::string rest = without_user(url.substr(begin));
-  return url.substr(0, begin) + without_uuids(rest.substr(0, rest.find_first_of("?#")));
+  return without_uuids(url.substr(0, begin)) + without_uuids(rest.substr(0, rest.find_first_of("?#")));
 }
 
 }  // namespace vz

@@ -40,5 +40,11 @@ TEST(Redacted, AUuidIsAWriteKey) {
   EXPECT_EQ(redacted("http://host/01234567-89ab"), "http://host/01234567-89ab");
 }
 
+TEST(Redacted, ATextThatIsNoUrl) {
+  EXPECT_EQ(redacted("/01234567-89ab-cdef-0123-456789abcdef222://2222"), "/...abcdef222://2222");
+  EXPECT_EQ(redacted("a01234567-89ab-cdef-0123-456789abcdef://host/"), "a...abcdef://host/");
+  EXPECT_EQ(redacted("user:secret@host/x://y"), "host/x://y");
+}
+
 }  // namespace
 }  // namespace vz
