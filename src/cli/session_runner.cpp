@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/cycle_pace.hpp"
+
 namespace vz::cli {
 namespace {
 
@@ -78,6 +80,8 @@ void SessionRunner::step(MonoTime deadline, Result& result, bool& over) {
   if (!over && begin_at_ && now_.mono >= *begin_at_) {
     begin_at_.reset();
     begun_ = true;
+    begun_at_ = now_.mono;
+    brought_ = false;
     fresh();
     session_.begin(now_, out_);
     over = act(result);
@@ -109,8 +113,9 @@ bool SessionRunner::act(Result& result) {
   for (const auto& action : out_.actions)
     if (!perform(action, result)) return true;
   for (auto& fault : out_.faults) result.faults.push_back(std::move(fault));
+  brought_ = brought_ || out_.telegrams > 0;
   if (out_.cycle_done) {
-    earliest_ = out_.not_before;
+    earliest_ = next_begin(begun_at_, out_.not_before, brought_ ? Yield::telegram : Yield::nothing);
     if (session_.pulls()) begun_ = false;
   }
   if (out_.telegrams > 0 || !out_.readings.empty()) {
@@ -124,7 +129,7 @@ bool SessionRunner::act(Result& result) {
     return true;
   }
   if (!out_.cycle_done) return false;
-  if (result.faults.empty() && session_.pulls()) {  // asked too soon: once more
+  if (result.faults.empty() && session_.pulls()) {  // asked too soon, or there was nothing to read: once more
     begin_at_ = earliest_;
     return false;
   }

@@ -67,7 +67,9 @@ class SessionRunner final {
   MonoTime quiet_until_{};
   std::optional<MonoTime> timer_;
   std::optional<MonoTime> begin_at_;
-  MonoTime earliest_{};  ///< for the next cycle, as the session wants it
+  MonoTime begun_at_{};  ///< when the latest cycle began
+  bool brought_ = false; ///< it has brought a telegram
+  MonoTime earliest_{};  ///< for the next cycle
   bool opened_ = false;
   bool begun_ = false;   ///< a cycle is under way
   bool good_ = false;    ///< this call has readings

@@ -39,8 +39,8 @@ struct ChannelView {
 ///
 /// Channels that share a uuid share its list. With `buffer` n > 0 readings leave from the front once they are older than
 /// n seconds by their own stamps, at the first younger one that stops; with n < 0 the last -n stay. Either way at most
-/// kMaxTuples are held, spread evenly over the lists; beyond that the oldest go. While the clock is not trusted `last`
-/// does not move.
+/// kMaxTuples are held, spread evenly over the lists; beyond that the oldest go. Readings without a
+/// stamp (raw_unstamped()) do not move `last`.
 ///
 /// Thread-safe; one lock, held for memory work alone. The settings outlive it.
 class ReadingBoard final : public ReadingTap {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "core/cycle_pace.hpp"
+
 namespace vz {
 namespace {
 
@@ -334,6 +336,8 @@ void MeterWorker::step() {
   }
   if (!failed_ && begin_at_ && now_.mono >= *begin_at_) {
     begin_at_.reset();
+    begun_ = now_.mono;
+    brought_ = false;
     dump("read");
     fresh_out();
     session_->begin(now_, out_);
@@ -379,6 +383,7 @@ void MeterWorker::act() {
   // after the actions: a log on a slow disk must not hold up an acknowledge
   for (const auto& note : out_.notes) environment_.log.write(note.level, protocol_, note.text);
   report_faults();
+  brought_ = brought_ || out_.telegrams > 0;
   if (out_.telegrams > 0) report_telegrams();
   if (!out_.readings.empty()) pipeline_.deliver(out_.readings, now_);
   if (out_.telegrams > 0 || !out_.readings.empty()) publish_readings();
@@ -390,7 +395,8 @@ void MeterWorker::act() {
 void MeterWorker::schedule_begin() {
   if (!session_->pulls() || !transport_) return;
   const bool wait = settings_.interval > 0;
-  begin_at_ = wait ? std::max(out_.not_before, now_.mono + seconds{settings_.interval}) : out_.not_before;
+  const MonoTime wanted = wait ? std::max(out_.not_before, now_.mono + seconds{settings_.interval}) : out_.not_before;
+  begin_at_ = next_begin(begun_, wanted, std::exchange(brought_, false) ? Yield::telegram : Yield::nothing);
   if (wait) environment_.log.print(Level::info, section_, "waiting {} seconds before next reading", settings_.interval);
 }
 

@@ -116,6 +116,8 @@ class MeterWorker final : public HeldLine {
   MonoTime quiet_until_{};
   std::optional<MonoTime> timer_;
   std::optional<MonoTime> begin_at_;
+  MonoTime begun_{};                         ///< when the latest cycle began
+  bool brought_ = false;                     ///< it has brought a telegram
   std::optional<MonoTime> kept_begin_;       ///< when the next cycle was due as the line was lost
   MonoTime reopen_at_{};
   MonoTime tried_at_{};

@@ -136,17 +136,21 @@ ServiceReport MqttStatus::report() const {
 
 // ---- from the meters' threads
 
+/// With a time of its own a reading is published from here only if it is aggregated as well: else it comes as a result, too.
 void MqttPublisher::raw(const ChannelSettings& channel, const Reading& reading) {
   Channel* known = find(channel);
   if (known == nullptr) return;
   seen(*known, reading.unit);
+  if (known->raw && (!settings_.timestamp || channel.aggmode != AggMode::none)) offer(*known->raw, {reading.value, reading.stamp});
+}
+
+void MqttPublisher::raw_unstamped(const ChannelSettings& channel, const Reading& reading, const Instant& now) {
+  Channel* known = find(channel);
+  if (known == nullptr) return;
+  seen(*known, reading.unit);
   if (!known->raw) return;
-  const Point point{reading.value, reading.stamp};
-  if (!settings_.timestamp) return offer(*known->raw, point);
-  // Without aggregation the same reading comes as a result as well, and then it is known whether its time is right.
-  if (channel.aggmode == AggMode::none) return;
-  if (environment_.clock.trusted()) offer(*known->raw, point);
-  else hold(*known->raw, point, environment_.clock.now());
+  if (!settings_.timestamp) offer(*known->raw, {reading.value, reading.stamp});
+  else if (channel.aggmode != AggMode::none) hold(*known->raw, {reading.value, reading.stamp}, now);
 }
 
 void MqttPublisher::aggregated(const ChannelSettings& channel, double value, WallTime stamp) {

@@ -85,6 +85,7 @@ class MqttPublisher final : public ReadingTap {
   void watch_meters(std::function<bool(int)> healthy) { healthy_ = std::move(healthy); }
 
   void raw(const ChannelSettings& channel, const Reading& reading) override;
+  void raw_unstamped(const ChannelSettings& channel, const Reading& reading, const Instant& now) override;
   void aggregated(const ChannelSettings& channel, double value, WallTime stamp) override;
   void unstamped(const ChannelSettings& channel, double value, WallTime stamp, const Instant& now) override;
 

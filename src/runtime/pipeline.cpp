@@ -92,7 +92,10 @@ void MeterPipeline::take(Channel& channel, const Reading& reading) {
   log_.print(Level::info, channel.section, "Adding reading to queue (value={:.2f} ts={})", point.value,
              point.stamp.time_since_epoch().count());
   latest_[static_cast<std::size_t>(&channel - channels_.data())] = {reading.value, now_.mono};
-  for (auto* tap : taps_) tap->raw(*channel.settings, reading);
+  for (auto* tap : taps_) {
+    if (trusted_) tap->raw(*channel.settings, reading);
+    else tap->raw_unstamped(*channel.settings, reading, now_);
+  }
   if (channel.aggregator) channel.aggregator->add(point);
   else send(channel, point);
 }

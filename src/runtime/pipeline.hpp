@@ -30,7 +30,7 @@ struct LatestReading {
 /// One meter's way from telegram to outbox: router, aggregation, duplicate filter, gate. Used by the meter's thread
 /// only. Does not allocate in the steady state.
 /// Steps of the clock: what is in an open window moves with them, so that a window is never stretched or torn. While the
-/// clock is not trusted results are held (StampGate) and the tap for aggregated ones is not told.
+/// clock is not trusted results are held (StampGate) and the taps are told that what they see has no stamp.
 class MeterPipeline {
  public:
   /// `queues[i]` is the outbox queue of channel i; none for a channel whose api sends nothing. All references outlive

@@ -32,8 +32,8 @@ struct PushSettings {
 /// way, what comes waits for the next one (at most kMaxDocument readings each). A target that cannot be reached is tried
 /// again after 1 s, doubling to a minute, and what could not be sent waits for it: at most `max_waiting` readings, then the
 /// oldest go, counted. What may have arrived is never sent twice, as ever: a document that was answered with anything
-/// but success, or whose answer did not come, is counted as failed and forgotten. At a stop nothing is kept. Readings are
-/// left out while the clock is not trusted.
+/// but success, or whose answer did not come, is counted as failed and forgotten. At a stop nothing is kept. Readings
+/// without a stamp (raw_unstamped()) are left out.
 ///
 /// Log: beginning and end of a trouble, a counted summary at most once an hour; no credentials, no full uuids.
 ///

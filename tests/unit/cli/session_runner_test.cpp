@@ -5,6 +5,7 @@
 #include "cli/capture.hpp"
 #include "cli/meter_choice.hpp"
 #include "cli/traffic_text.hpp"
+#include "core/source_records.hpp"
 
 namespace vz::cli {
 namespace {
@@ -72,6 +73,46 @@ TEST(SessionRunner, AStopEndsIt) {
   stage.wake.follow(stop.get_token());
   stop.request_stop();
   EXPECT_EQ(stage.runner.next({}, stage.clock.now().mono + 1h).end, End::woken);
+}
+
+/// A file that is read whenever it is asked for, and in which nothing is; waiting takes no real time.
+class EmptyFile final : public Transport {
+ public:
+  explicit EmptyFile(ReplayClock& clock) : clock_(clock) {}
+  ReadResult read(std::span<std::byte> buffer, MonoTime, MonoTime deadline, Wake&) override {
+    if (!std::exchange(asked_, false)) {
+      clock_.step_to(deadline);
+      return {ReadResult::Kind::timeout, 0, std::nullopt};
+    }
+    std::string record;
+    append_record(record, RecordKind::end, {});
+    std::transform(record.begin(), record.end(), buffer.begin(), [](char c) { return static_cast<std::byte>(c); });
+    return {ReadResult::Kind::bytes, record.size(), std::nullopt};
+  }
+  Expected<void> write(std::span<const std::byte>, MonoTime, Wake&) override {
+    asked_ = true;
+    if (++reads > 1000) throw std::runtime_error("it is asked without a pause");
+    return {};
+  }
+  Expected<void> set_line(LineSettings) override { return {}; }
+  void discard_input() override {}
+  int reads = 0;
+
+ private:
+  ReplayClock& clock_;
+  bool asked_ = false;
+};
+
+TEST(SessionRunner, AnEmptyFileIsNotReadWithoutAPause) {
+  const MeterChoice meter = meter_from_options("file", {"path=/x", "interval=5"});
+  ASSERT_TRUE(meter.has_value());
+  ReplayClock clock{Instant{MonoTime{} + 1h, WallTime{std::chrono::hours{400'000}}}};
+  EmptyFile file{clock};
+  Wake wake;
+  SessionRunner runner{*meter->source->session, file, clock, wake};
+  EXPECT_EQ(runner.next({}, clock.now().mono + 10s).end, End::deadline);
+  EXPECT_GE(file.reads, 5);
+  EXPECT_LE(file.reads, 12);
 }
 
 TEST(TrafficText, ShowsWhatWasReceivedLineByLine) {

@@ -74,11 +74,18 @@ TEST(ReadingBoard, LastIsOfRawReadings) {
   EXPECT_TRUE(view.tuples.empty());
 }
 
-TEST(ReadingBoard, LastStaysWhileTheClockIsNotTrusted) {
+TEST(ReadingBoard, ReadingsWithoutAStampDoNotMoveLast) {
   World world(-1);
-  world.clock.sane = false;
-  world.board.raw(world.meters[1], Reading{{}, 1.0, {}, at(5)});
+  ReadingTap& tap = world.board;
+  tap.raw_unstamped(world.meters[1], Reading{{}, 1.0, {}, at(5)}, world.clock.now());
   EXPECT_EQ(world.board.copy(world.board.find(kUuidB)).at(0).last, 0);
+}
+
+TEST(ReadingBoard, WhetherAStampIsRightIsNotItsDecision) {
+  World world(-1);
+  world.clock.sane = false;  // it has become so since the pipeline looked
+  world.board.raw(world.meters[1], Reading{{}, 1.0, {}, at(kNow)});
+  EXPECT_EQ(world.board.copy(world.board.find(kUuidB)).at(0).last, kNow);
 }
 
 TEST(ReadingBoard, NewsAreOfItsOwnList) {

@@ -165,6 +165,29 @@ std::string telegram(int n) {
   return "/ISK5\\2MT372-0002\r\n\x02" + block + static_cast<char>(d0::block_check(std::as_bytes(std::span(block))));
 }
 
+/// A meter that is asked and whose cycles end at once, wanting no pause.
+class HastySession final : public Session {
+ public:
+  explicit HastySession(int& begins, bool answers) : begins_(begins), answers_(answers) {}
+  LineSettings initial_line() const override { return {}; }
+  bool pulls() const override { return true; }
+  void opened(Instant, SessionOut&) override {}
+  void begin(Instant now, SessionOut& out) override {
+    ++begins_;
+    out.cycle_done = true;
+    if (!answers_) return;
+    out.readings.push_back({Identifier{*Obis::parse("1.8.0")}, 1.0, Unit{}, now.wall});
+    out.telegrams = 1;
+  }
+  std::size_t received(std::span<const std::byte> bytes, Instant, MonoTime, SessionOut&) override { return bytes.size(); }
+  void timer(Instant, SessionOut&) override {}
+  void lost(Instant, SessionOut&) override {}
+
+ private:
+  int& begins_;
+  const bool answers_;
+};
+
 class MeterWorkerTest : public testing::Test {
  protected:
   MeterWorkerTest() {
@@ -284,6 +307,29 @@ TEST_F(MeterWorkerTest, DeliversWhatArrives) {
   EXPECT_LT(got[0].stamp, got[1].stamp);
   EXPECT_EQ(status_.telegrams, 3U);
   EXPECT_EQ(log_.count("Adding reading to queue (value=100.00 ts="), 3);
+}
+
+TEST_F(MeterWorkerTest, CyclesThatBringNothingBeginOnceASecondAtMost) {
+  for (const int interval : {-1, 0}) {
+    meter_.interval = interval;
+    script_.scenes.assign(61, {Scene::What::quiet, {}});  // each waits as long as it is told to
+    script_.scenes.push_back({Scene::What::stop, {}});
+    stop_ = {};
+    const MonoDuration before = clock_.passed;
+    int begins = 0;
+    run(std::make_unique<HastySession>(begins, false));
+    EXPECT_LE(begins, 61);
+    EXPECT_GE(clock_.passed - before, seconds{60}) << "interval " << interval << ": " << begins << " cycles";
+  }
+}
+
+TEST_F(MeterWorkerTest, CyclesThatAreAnsweredAtOnceDoNotSpinEither) {
+  script_.scenes.assign(101, {Scene::What::quiet, {}});
+  script_.scenes.push_back({Scene::What::stop, {}});
+  int begins = 0;
+  run(std::make_unique<HastySession>(begins, true));
+  EXPECT_GE(begins, 60);
+  EXPECT_GE(clock_.passed, seconds{10}) << begins << " cycles";
 }
 
 TEST_F(MeterWorkerTest, PulsesThatWereCountedAreNotForgottenWhenTheLineGoesOrAtAStop) {

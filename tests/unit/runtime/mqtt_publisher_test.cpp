@@ -144,7 +144,9 @@ class MqttPublisherTest : public testing::Test {
   /// As the pipeline does for a channel without aggregation.
   void read(double value, std::size_t channel = 0) {
     const auto& settings = meters_[0].channels[channel];
-    publisher_->raw(settings, {settings.identifier, value, unit_, clock_.now().wall});
+    const Instant now = clock_.now();
+    if (clock_.right) publisher_->raw(settings, {settings.identifier, value, unit_, now.wall});
+    else publisher_->raw_unstamped(settings, {settings.identifier, value, unit_, now.wall}, now);
     if (settings.aggmode == AggMode::none) result(value, channel);
   }
   void result(double value, std::size_t channel = 0) {
@@ -448,6 +450,24 @@ TEST_F(MqttPublisherTest, WhatTheOutboxKeepsGetsItsTimeWhenTheClockIsRight) {
   const std::string stamp = std::to_string(moment.time_since_epoch().count());
   EXPECT_THAT(broker_.on("vz/chn0/raw"), ElementsAre("{ \"timestamp\": " + stamp + ", \"value\": 1.0 }"));
   EXPECT_THAT(broker_.on("vz/chn0/agg"), ElementsAre("{ \"timestamp\": " + stamp + ", \"value\": 2.0 }"));
+}
+
+TEST_F(MqttPublisherTest, WhetherAStampIsRightIsNotItsDecision) {
+  settings_.timestamp = true;
+  settings_.raw_and_agg = true;
+  meters_[0].channels[0].aggmode = AggMode::max;
+  start();
+  steps(1);
+  const auto& settings = meters_[0].channels[0];
+  const Reading reading{settings.identifier, 1, unit_, clock_.now().wall};
+  clock_.right = false;  // it has become so since the pipeline looked
+  publisher_->raw(settings, reading);
+  steps(1);
+  EXPECT_EQ(broker_.on("vz/chn0/raw").size(), 1U);
+  clock_.right = true;
+  publisher_->raw_unstamped(settings, reading, clock_.now());
+  steps(1);
+  EXPECT_EQ(broker_.on("vz/chn0/raw").size(), 1U);
 }
 
 TEST_F(MqttPublisherTest, BareValuesDoNotCareForTheClock) {

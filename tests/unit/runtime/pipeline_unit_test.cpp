@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The option `unit`: what is converted, where, and what happens to a register that cannot be.
+// The option `unit`: what is converted, where, and what happens to a register that cannot be. What taps are told.
 #include "outbox/ram_outbox.hpp"
 #include "runtime/pipeline.hpp"
 #include "support/pch.hpp"
@@ -12,6 +12,10 @@ using std::chrono::seconds;
 class FixedClock final : public Clock {
  public:
   [[nodiscard]] Instant now() const override { return {MonoTime{seconds{100}}, WallTime{seconds{1'700'000'000}}}; }
+  /// As a clock that is set in the middle of a telegram: another answer each time.
+  [[nodiscard]] bool trusted() const override { return !flickers || (++asked % 2) == 0; }
+  bool flickers = false;
+  mutable int asked = 0;
 };
 
 class Lines final : public Log {
@@ -26,8 +30,15 @@ class Tap final : public ReadingTap {
   void raw(const ChannelSettings&, const Reading& reading) override {
     seen.push_back(fmt::format("{} {}", reading.value, reading.unit.text()));
   }
-  void aggregated(const ChannelSettings&, double, WallTime) override {}
+  void raw_unstamped(const ChannelSettings&, const Reading& reading, const Instant& now) override {
+    seen.push_back(fmt::format("{} without a stamp at {}", reading.value, now.mono.time_since_epoch() / seconds{1}));
+  }
+  void aggregated(const ChannelSettings&, double value, WallTime) override { results.push_back(fmt::format("{}", value)); }
+  void unstamped(const ChannelSettings&, double value, WallTime, const Instant&) override {
+    results.push_back(fmt::format("{} without a stamp", value));
+  }
   std::vector<std::string> seen;
+  std::vector<std::string> results;
 };
 
 class PipelineUnitTest : public testing::Test {
@@ -68,6 +79,16 @@ TEST_F(PipelineUnitTest, WithoutTheOptionTheNumberIsTheMeters) {
   deliver(132.149, "kWh", 0);
   EXPECT_EQ(sent(), Values{132.149});
   EXPECT_EQ(tap_.seen, std::vector<std::string>{"132.149 kWh"});
+}
+
+TEST_F(PipelineUnitTest, WhetherATelegramHasAStampIsDecidedOnce) {
+  open(AggMode::none, std::nullopt);
+  clock_.flickers = true;
+  deliver(1, "kWh", 0);
+  EXPECT_EQ(clock_.asked, 1);
+  EXPECT_EQ(tap_.seen, std::vector<std::string>{"1 without a stamp at 100"});
+  EXPECT_EQ(tap_.results, std::vector<std::string>{"1 without a stamp"});
+  EXPECT_TRUE(sent().empty()) << "it is held";
 }
 
 TEST_F(PipelineUnitTest, ReadingsAreConvertedForAllThatSeeThem) {

@@ -87,6 +87,14 @@ TEST_F(Push, EachReadingGoesToEachTargetOnce) {
   EXPECT_TRUE(log_.lines.empty());
 }
 
+TEST_F(Push, ReadingsWithoutAStampAreLeftOut) {
+  auto push = sender();
+  ReadingTap& tap = push;
+  tap.raw_unstamped(channel_, Reading{{}, 1.5, {}, WallTime{}}, clock_.now());
+  run(push, 1s);
+  EXPECT_TRUE(http_.starts.empty());
+}
+
 TEST_F(Push, WhatComesMeanwhileGoesWithTheNextDocument) {
   auto push = sender();
   answers_[kA].takes = 10s;
