@@ -204,7 +204,10 @@ void DurableOutbox::keep_rejected(const Queue& queue, SequenceRange range, std::
   const auto keep = [&](const Entry& entry) {
     if (entry.sequence < range.first || entry.sequence > range.last) return;
     if (entry.sequence <= queue.head || queue.settled.contains(entry.sequence)) return;
-    if (rejections_.size() >= kMaxRejections) rejections_.erase(rejections_.begin());
+    if (rejections_.size() >= kMaxRejections) {
+      rejections_.erase(rejections_.begin());
+      count_dropped_rejections(1);
+    }
     rejections_.push_back({.id = 0,
                            .queue = queue.name,
                            .stamp = entry.stamp,
@@ -272,6 +275,11 @@ void DurableOutbox::drop_from_ram() {
 
 void DurableOutbox::count_dropped(Queue& queue, std::uint64_t count) {
   queue.dropped += count;
+  dropped_ += count;
+  untold_drops_ += count;
+}
+
+void DurableOutbox::count_dropped_rejections(std::uint64_t count) {
   dropped_ += count;
   untold_drops_ += count;
 }
@@ -560,14 +568,14 @@ bool DurableOutbox::commit(StoreBatch batch) {
     restore(std::move(batch));
     return false;
   }
-  auto dropped = store_->commit(batch);
-  if (!dropped) {
+  auto given_up = store_->commit(batch);
+  if (!given_up) {
     restore(std::move(batch));
-    disk_failed(dropped.error());
+    disk_failed(given_up.error());
     return false;
   }
   disk_works();
-  const bool shows = committed(batch, *dropped);
+  const bool shows = committed(batch, *given_up);
   if (on_push_ && shows) on_push_();
   return true;
 }
@@ -582,12 +590,14 @@ void DurableOutbox::restore(StoreBatch batch) {
 }
 
 /// True if peek() shows what it did not show before.
-bool DurableOutbox::committed(const StoreBatch& batch, const std::vector<DroppedReadings>& dropped) {
+bool DurableOutbox::committed(const StoreBatch& batch, const GivenUp& given_up) {
+  const std::vector<DroppedReadings>& dropped = given_up.waiting;
   const MonoTime now = clock_.now().mono;
   bool shows = settings_.commit_interval == 0ms;
   const std::scoped_lock lock(mutex_);
   ++commits_;
   bytes_ = store_->bytes();
+  count_dropped_rejections(given_up.rejected);
   for (const DroppedReadings& loss : dropped) {
     if (Queue* queue = find(loss.queue)) count_dropped(*queue, settle_range(*queue, loss.range));
     else count_dropped_orphan(loss);

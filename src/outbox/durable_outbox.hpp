@@ -208,6 +208,7 @@ class DurableOutbox final : public Outbox {
   static void trim(Queue& queue);
   void drop_from_ram();
   void count_dropped(Queue& queue, std::uint64_t count);
+  void count_dropped_rejections(std::uint64_t count);
   void count_dropped_orphan(const DroppedReadings& loss);
   void count_lost(Queue& queue, SequenceRange range);
   void tell_dropped();
@@ -222,7 +223,7 @@ class DurableOutbox final : public Outbox {
   [[nodiscard]] std::optional<MonoTime> next_work_locked() const;
   bool comes_closer();
   bool commit(StoreBatch batch);
-  bool committed(const StoreBatch& batch, const std::vector<DroppedReadings>& dropped);
+  bool committed(const StoreBatch& batch, const GivenUp& given_up);
   void restore(StoreBatch batch);
   bool load_pages();
   void loaded(Queue& queue, std::uint64_t after, const std::vector<DurableStore::LoadedRun>& runs);

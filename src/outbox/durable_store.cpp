@@ -16,7 +16,10 @@ constexpr std::size_t kSegmentReadings = 1024;
 constexpr std::uint64_t kPageSize = 4096;
 /// Of max_size at most, for the write-ahead log and the pages that a transaction needs before it frees any.
 constexpr std::uint64_t kReserve = 1ULL << 20U;
-constexpr std::size_t kMaxRejected = 100'000;
+constexpr std::uint64_t kMaxRejected = 100'000;
+/// Of max_size for each rejected reading: all of them take a quarter of it at most, so that they never leave new ones
+/// without room.
+constexpr std::uint64_t kBytesPerRejected = 2048;
 constexpr std::size_t kMaxReason = 300;
 constexpr int kVersion = 1;
 
@@ -356,8 +359,22 @@ Expected<void> DurableStore::transaction(const std::function<void(Records&)>& wo
   return {};
 }
 
-Expected<std::vector<DroppedReadings>> DurableStore::commit(const StoreBatch& batch) {
-  std::vector<DroppedReadings> dropped;
+std::uint64_t DurableStore::keep_rejections(const std::vector<RejectedReading>& rejections) {
+  if (rejections.empty()) return 0;
+  for (const RejectedReading& r : rejections) {
+    db_->query("INSERT INTO rejected(endpoint, channel, stamp, value, at, reason) VALUES(?,?,?,?,?,?)")
+        .bind(std::string_view{r.queue.endpoint}).bind(std::string_view{r.queue.channel}).bind(ms(r.stamp))
+        .bind(r.value).bind(ms(r.rejected_at)).bind(std::string_view{r.reason}.substr(0, kMaxReason))
+        .run();
+  }
+  const std::uint64_t most = std::min(kMaxRejected, settings_.max_size / kBytesPerRejected);
+  db_->query("DELETE FROM rejected WHERE id <= (SELECT max(id) FROM rejected) - ?").bind(static_cast<std::int64_t>(most)).run();
+  return db_->good() ? static_cast<std::uint64_t>(db_->integer("SELECT changes()")) : 0;
+}
+
+Expected<GivenUp> DurableStore::commit(const StoreBatch& batch) {
+  GivenUp given_up;
+  auto& dropped = given_up.waiting;
   auto done = transaction([&](Records& records) {
     const bool room = batch.moves || make_room(records, needed_bytes(batch), dropped);
     for (const auto& add : batch.appends) {
@@ -372,17 +389,7 @@ Expected<std::vector<DroppedReadings>> DurableStore::commit(const StoreBatch& ba
       set_progress(target, progress.head, progress.settled);
       write_record(target);
     }
-    for (const auto& r : batch.rejections) {
-      db_->query("INSERT INTO rejected(endpoint, channel, stamp, value, at, reason) VALUES(?,?,?,?,?,?)")
-          .bind(std::string_view{r.queue.endpoint}).bind(std::string_view{r.queue.channel}).bind(ms(r.stamp))
-          .bind(r.value).bind(ms(r.rejected_at)).bind(std::string_view{r.reason}.substr(0, kMaxReason))
-          .run();
-    }
-    if (!batch.rejections.empty()) {
-      db_->query("DELETE FROM rejected WHERE id <= (SELECT max(id) FROM rejected) - ?")
-          .bind(static_cast<std::int64_t>(kMaxRejected))
-          .run();
-    }
+    given_up.rejected = keep_rejections(batch.rejections);
     for (const std::int64_t id : batch.forgotten_rejections) db_->query("DELETE FROM rejected WHERE id=?").bind(id).run();
     for (const QueueName& name : batch.forgotten_queues) forget(records, name);
     for (const auto& [key, bytes] : batch.states) {
@@ -394,7 +401,7 @@ Expected<std::vector<DroppedReadings>> DurableStore::commit(const StoreBatch& ba
     }
   });
   if (!done) return tl::unexpected(std::move(done.error()));
-  return dropped;
+  return given_up;
 }
 
 DurableStore::Record& DurableStore::record(Records& records, const QueueName& name) {

@@ -70,6 +70,12 @@ struct DroppedReadings {
   SequenceRange range;
 };
 
+/// What had to go for the size limit.
+struct GivenUp {
+  std::vector<DroppedReadings> waiting;
+  std::uint64_t rejected = 0;  ///< that were set aside, the oldest
+};
+
 struct StoreSettings {
   std::string path;
   std::uint64_t max_size = 256ULL << 20U;  ///< bytes, the write-ahead log included; at least kSmallestStore
@@ -104,8 +110,8 @@ class DurableStore {
   [[nodiscard]] const StoredQueue* find(const QueueName& name) const;
 
   /// Makes all of the batch durable, or nothing. Readings that are stored already (sequence up to StoredQueue::last) are
-  /// skipped. Returns what had to be given up for the size limit.
-  Expected<std::vector<DroppedReadings>> commit(const StoreBatch& batch);
+  /// skipped.
+  Expected<GivenUp> commit(const StoreBatch& batch);
 
   struct LoadedRun {
     std::uint64_t first = 0;
@@ -146,6 +152,8 @@ class DurableStore {
   bool read_records();
   Record& record(Records& records, const QueueName& name);
   void append(Records& records, const StoreBatch::Append& append);
+  /// Returns how many of the oldest had to go.
+  std::uint64_t keep_rejections(const std::vector<RejectedReading>& rejections);
   void write_record(const Record& record);
   void forget(Records& records, const QueueName& name);
   bool make_room(Records& records, std::uint64_t bytes, std::vector<DroppedReadings>& dropped);

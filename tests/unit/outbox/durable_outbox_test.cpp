@@ -261,6 +261,32 @@ TEST(DurableOutbox, AFullFileDropsTheOldestAndSaysSo) {
   EXPECT_EQ(left.front(), std::sqrt(static_cast<double>(dropped))) << "the oldest ones";
 }
 
+TEST(DurableOutbox, RejectedReadingsLeaveRoomForNewOnes) {
+  World world;
+  world.settings.max_size = kSmallestStore;
+  world.stop_and_begin();
+  constexpr int kRejected = 3000;
+  for (int i = 0; i < kRejected; ++i) {
+    world.outbox->push(world.queue, at(i * 1000), i);
+    if (i % 100 != 99) continue;
+    std::vector<QueuedReading> out;
+    world.outbox->peek(world.queue, 100, out);
+    ASSERT_THAT(out, SizeIs(100));
+    world.outbox->settle(world.queue, out.front().sequence, out.back().sequence, Verdict::rejected, std::string(300, 'x'));
+    world.wait(5s);
+  }
+  const auto rejected = world.outbox->rejected(0, 100'000);
+  ASSERT_TRUE(rejected);
+  EXPECT_GT(rejected->size(), 300U);
+  EXPECT_EQ(rejected->back().value, kRejected - 1.0) << "the latest stay";
+  EXPECT_EQ(rejected->size() + world.outbox->status().dropped, static_cast<std::size_t>(kRejected));
+  for (int i = 0; i < 10'000; ++i) world.outbox->push(world.queue, at((kRejected + i) * 1000), 1.0);
+  world.wait(5s);
+  EXPECT_EQ(world.outbox->stats(world.queue).dropped, 0U);
+  EXPECT_LE(world.disk.bytes(), kSmallestStore);
+  EXPECT_THAT(world.drain(), SizeIs(10'000));
+}
+
 TEST(DurableOutbox, WhatTheLimitTakesFromAQueueThatIsGoneIsCountedToo) {
   World world;
   world.settings.max_size = kSmallestStore;
