@@ -54,17 +54,20 @@ std::size_t uuid_length(const std::string& text, std::size_t begin) {
   return kDashed;
 }
 
+// Of a stretch of hexadecimal digits and dashes that has a uuid in it, only the end is shown: uuids may overlap.
 std::string without_uuids(const std::string& text) {
   constexpr std::size_t kShown = 6;
+  const auto is_part = [](char c) { return is_hex(c) || c == '-'; };
   std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = uuid_length(text, i);
-    if (length == 0) {
-      out += text[i++];
-    } else {
-      out += "..." + text.substr(i + length - kShown, kShown);
-      i += length;
-    }
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto first = text.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto length = static_cast<std::size_t>(std::find_if_not(first, text.end(), is_part) - first);
+    const std::size_t end = begin + length;
+    bool found = false;
+    for (std::size_t i = begin; i < end && !found; ++i) found = uuid_length(text, i) != 0;
+    out += found ? "..." + text.substr(end - kShown, kShown) : text.substr(begin, length);
+    if (end < text.size()) out += text[end];
+    begin = end + 1;
   }
   return out;
 }

@@ -40,9 +40,13 @@ TEST(Redacted, AUuidIsAWriteKey) {
   EXPECT_EQ(redacted("http://host/01234567-89ab"), "http://host/01234567-89ab");
 }
 
+TEST(Redacted, UuidsThatOverlap) {
+  EXPECT_EQ(redacted("/550e8400-e29b-11d4-a716-ccccccccc550e8400-e29b-11d4-a716-446655440000=x"), "/...440000=x");
+}
+
 TEST(Redacted, ATextThatIsNoUrl) {
-  EXPECT_EQ(redacted("/01234567-89ab-cdef-0123-456789abcdef222://2222"), "/...abcdef222://2222");
-  EXPECT_EQ(redacted("a01234567-89ab-cdef-0123-456789abcdef://host/"), "a...abcdef://host/");
+  EXPECT_EQ(redacted("/01234567-89ab-cdef-0123-456789abcdef222://2222"), "/...def222://2222");
+  EXPECT_EQ(redacted("a01234567-89ab-cdef-0123-456789abcdef://host/"), "...abcdef://host/");
   EXPECT_EQ(redacted("user:secret@host/x://y"), "host/x://y");
 }
 
