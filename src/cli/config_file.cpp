@@ -2,6 +2,7 @@
 #include "cli/config_file.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,6 +49,26 @@ bool write_all(int fd, std::string_view text) {
   return ::fsync(fd) == 0;
 }
 
+/// A rename, or a new name, is only sure to outlast a power cut once the folder is on disk. There are file systems that
+/// cannot be asked for it.
+void sync_folder(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  (void)::fsync(fd);
+  ::close(fd);
+}
+
+/// Who may read a new configuration.
+bool give_to_readers(int fd, const std::string& group) {
+  constexpr mode_t kGroupReads = 0640;
+  constexpr mode_t kAllRead = 0644;
+  if (::geteuid() != 0) return ::fchmod(fd, kGroupReads) == 0;
+  const struct group* readers = ::getgrnam(group.c_str());
+  if (readers == nullptr) return ::fchmod(fd, kAllRead) == 0;
+  return ::fchown(fd, static_cast<uid_t>(-1), readers->gr_gid) == 0 && ::fchmod(fd, kGroupReads) == 0;
+}
+
 }  // namespace
 
 std::optional<ConfigFile> load_config(const std::string& path, std::ostream& err) {
@@ -88,9 +109,26 @@ Expected<void> replace_file(const std::string& path, const std::string& text) {
   const int code = errno;
   ::close(fd);
   errno = code;
-  if (good && ::rename(fresh.c_str(), target.c_str()) == 0) return {};
+  if (good && ::rename(fresh.c_str(), target.c_str()) == 0) {
+    sync_folder(target);
+    return {};
+  }
   const Error error = file_error("cannot be changed", path);
   ::unlink(fresh.c_str());
+  return tl::unexpected(error);
+}
+
+Expected<void> make_file(const std::string& path, const std::string& text, const std::string& readers) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return tl::unexpected(file_error("cannot be written", path));
+  const bool good = give_to_readers(fd, readers) && write_all(fd, text);
+  const Error error = good ? Error{} : file_error("cannot be written", path);
+  ::close(fd);
+  if (good) {
+    sync_folder(path);
+    return {};
+  }
+  ::unlink(path.c_str());
   return tl::unexpected(error);
 }
 

@@ -24,6 +24,11 @@ std::optional<ConfigFile> load_config(const std::string& path, std::ostream& err
 /// no power cut ever meets half of it. A symbolic link stays one.
 Expected<void> replace_file(const std::string& path, const std::string& text);
 
+/// Makes a file that is not there yet; half of it is none. It may hold uuids and passwords, so that only its owner and a
+/// group may read it: the one named `readers` if root makes it, so that the service can read it. Where root makes it and
+/// there is no such group, all may.
+Expected<void> make_file(const std::string& path, const std::string& text, const std::string& readers = "_vzlogger");
+
 /// Whether replace_file() is likely to work; asked before something is done that the file has to remember.
 Expected<void> may_replace(const std::string& path);
 

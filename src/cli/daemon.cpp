@@ -81,6 +81,11 @@ void Daemon::start_outbox() {
 
 /// Takes up the time that an earlier process knew, and from now on leaves it to later ones.
 void Daemon::go_on_with_clock() {
+  if (clock_synchronisation() == Synchronisation::unknown)
+    log_.write(Level::info, "main",
+               "whether the clock of this machine is synchronised cannot be found out: asking the kernel (adjtimex) is forbidden "
+               "here. Under a service manager readings of the first five minutes after boot are held until those are over. "
+               "Does the unit have ProtectClock=yes, or a SystemCallFilter= without adjtimex?");
   const std::string found = outbox_.get_state(kClockState);
   const std::size_t blank = found.find(' ');
   std::int64_t ms = 0;

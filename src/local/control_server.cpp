@@ -104,11 +104,13 @@ Expected<void> ControlServer::bind(const std::string& path) {
     ::unlink(path.c_str());
   }
   platform::Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  // Nobody can connect before listen(), so the mode is right from the start.
-  if (!socket ||
+  // fchmod() before bind(): the name is never there with more rights than these. The umask may have taken some away, which
+  // chmod() gives back; nobody can connect before listen().
+  constexpr mode_t kMode = 0660;
+  if (!socket || ::fchmod(socket.get(), kMode) != 0 ||
       ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
           0 ||  // NOLINT(*-reinterpret-cast)
-      ::chmod(path.c_str(), 0660) != 0 ||
+      ::chmod(path.c_str(), kMode) != 0 ||
       ::listen(socket.get(), kBacklog) != 0)
     return failed("cannot make the socket", path, errno);
   listener_ = std::move(socket);

@@ -385,6 +385,7 @@ std::optional<MonoTime> DurableOutbox::next_work_locked() const {
                                    [](const auto& state) { return state.second.empty(); });
   if (!rejections_.empty() || tidy_ || removal) next = kNow;
   if (!dirty_states_.empty() && settings_.commit_interval == 0ms) next = kNow;
+  if (much_is_unwritten()) next = kNow;
   if (next == MonoTime::max()) return std::nullopt;
   return disk_fails_ ? std::max(next, next_try_) : next;
 }
@@ -428,9 +429,9 @@ void DurableOutbox::end_io() {
   io_free_.notify_all();
 }
 
-void DurableOutbox::tick() {
+void DurableOutbox::tick(const std::stop_token& stop) {
   begin_io(MonoTime::max());
-  if (work(Force::no) && load_pages()) housekeeping();
+  if (work(Force::no, stop) && !stop.stop_requested() && load_pages()) housekeeping();
   end_io();
   tell_dropped();
 }
@@ -480,14 +481,14 @@ Expected<void> DurableOutbox::close(MonoTime deadline) {
 }
 
 /// Writes what is due. False if it could not.
-bool DurableOutbox::work(Force force) {
+bool DurableOutbox::work(Force force, const std::stop_token& stop) {
   {
     const std::scoped_lock lock(mutex_);
     if (!usable_) return false;
     if (disk_fails_ && force == Force::no && clock_.now().mono < next_try_) return false;
   }
   bool more = true;
-  while (more) {
+  while (more && !stop.stop_requested()) {
     StoreBatch batch = collect(force, more);
     if (!batch.empty() && !commit(std::move(batch))) return false;
   }
@@ -530,6 +531,9 @@ void DurableOutbox::collect_companion(Force force, StoreBatch& batch) {
   }
 }
 
+/// A stop has half a second for what is in memory alone.
+bool DurableOutbox::much_is_unwritten() const { return ram_tail_ > settings_.max_unwritten; }
+
 bool DurableOutbox::tail_is_due(const Queue& queue, MonoTime now) const {
   if (queue.tail.empty()) return false;
   const Fresh& oldest = queue.tail.front();
@@ -540,10 +544,11 @@ void DurableOutbox::collect_queues(Force force, StoreBatch& batch, bool& more) {
   const MonoTime now = clock_.now().mono;
   // The state of a window and what came out of it belong together, however much that is.
   std::size_t budget = kMaxCommit;
+  const bool much = much_is_unwritten();
   if (!dirty_states_.empty()) budget = std::max<std::size_t>(budget, settings_.max_size / kBytesPerReading);
   for (const auto& queue : queues_) {
     if (queue->tail.empty()) continue;
-    if (force == Force::no && !tail_is_due(*queue, now)) continue;
+    if (force == Force::no && !much && !tail_is_due(*queue, now)) continue;
     StoreBatch::Append add{.queue = queue->name, .first = queue->tail.front().entry.sequence, .readings = {}};
     for (auto fresh = queue->tail.begin(); fresh != queue->tail.end() && budget > 0; ++fresh, --budget) {
       add.readings.push_back({fresh->entry.stamp, fresh->entry.value});

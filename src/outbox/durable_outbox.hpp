@@ -11,6 +11,7 @@
 #include <optional>
 #include <shared_mutex>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct DurableSettings {
   std::chrono::milliseconds commit_interval{5000};
   std::uint64_t max_size = 256ULL << 20U;  ///< bytes
   OnFull on_full = OnFull::drop_oldest;
+  std::size_t max_unwritten = 8192;        ///< not yet on disk: more are written at once, so that a stop has little to do
   std::size_t max_ram_readings = 300'000;  ///< not yet on disk, over all queues: matters only while the disk fails
   std::size_t page_readings = 2048;        ///< read back from disk at a time; a queue holds at most two such pages
 };
@@ -58,7 +60,7 @@ struct OutboxStatus {
 };
 
 /// The outbox that lasts: in memory while the endpoints accept, in a file (DurableStore) once a reading has waited for
-/// `commit_interval`. What is on disk is read back in pages, so that memory stays bounded however long an outage is. A
+/// `commit_interval`, or `max_unwritten` wait. What is on disk is read back in pages, so that memory stays bounded however long an outage is. A
 /// reading re-read at a start is a repeat. Queues are known by endpoint and channel alone.
 ///
 /// With `commit_interval` 0 a reading is shown to peek() only once it is on disk, so that nothing is ever delivered that
@@ -123,8 +125,8 @@ class DurableOutbox final : public Outbox {
   void set_companion(std::string key, std::function<std::string()> make);
   static constexpr std::chrono::minutes kCompanionEvery{10};
 
-  /// Does the I/O that is due.
-  void tick();
+  /// Does the I/O that is due. Once a stop is requested no transaction is begun: what is left is close()'s.
+  void tick(const std::stop_token& stop = {});
   /// When tick() has something to do; it may be in the past.
   [[nodiscard]] std::optional<MonoTime> next_work();
   /// Called (from any thread, without the lock) when next_work() may have come closer. Set once, before start().
@@ -215,7 +217,7 @@ class DurableOutbox final : public Outbox {
 
   bool begin_io(MonoTime deadline);
   void end_io();
-  bool work(Force force);
+  bool work(Force force, const std::stop_token& stop = {});
   bool ready_store();
   StoreBatch collect(Force force, bool& more);
   void collect_queues(Force force, StoreBatch& batch, bool& more);
@@ -234,6 +236,7 @@ class DurableOutbox final : public Outbox {
   void tell_recovery();
   void keep_rejected(const Queue& queue, SequenceRange range, std::string_view reason);
   [[nodiscard]] bool hides_tail() const;
+  [[nodiscard]] bool much_is_unwritten() const;
   [[nodiscard]] bool tail_is_due(const Queue& queue, MonoTime now) const;
 
   /// Sequences given out for readings that are on their way from another place of the file.

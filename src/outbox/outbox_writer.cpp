@@ -21,7 +21,7 @@ void OutboxWriter::run(std::stop_token stop) {
     const MonoTime now = clock_.now().mono;
     if (next && *next <= now) {
       heartbeat_.working(now);
-      outbox_.tick();
+      outbox_.tick(stop);
       heartbeat_.waiting();
       continue;
     }

@@ -2,6 +2,7 @@
 #include "platform/clock.hpp"
 
 #include <sys/timex.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <ctime>
@@ -23,17 +24,25 @@ Instant SystemClock::now() const {
   return instant;
 }
 
-bool clock_is_settling() {
-  constexpr std::time_t kSettled = 300;
-  timespec up{};
-  if (::clock_gettime(CLOCK_BOOTTIME, &up) != 0 || up.tv_sec >= kSettled) return false;
-  return !clock_is_synchronised();
+Synchronisation timesyncd_synchronisation(const std::string& folder) {
+  if (::access(folder.c_str(), F_OK) != 0) return Synchronisation::unknown;
+  return ::access((folder + "/synchronized").c_str(), F_OK) == 0 ? Synchronisation::yes : Synchronisation::no;
 }
 
-bool clock_is_synchronised() {
+Synchronisation clock_synchronisation() {
   timex state{};  // all zero: a question
-  return ::adjtimex(&state) < 0 || (state.status & STA_UNSYNC) == 0;
+  if (::adjtimex(&state) < 0) return timesyncd_synchronisation("/run/systemd/timesync");
+  return (state.status & STA_UNSYNC) == 0 ? Synchronisation::yes : Synchronisation::no;
 }
+
+bool clock_is_settling() {
+  timespec up{};
+  if (::clock_gettime(CLOCK_BOOTTIME, &up) != 0) return false;
+  const std::chrono::seconds since_boot{up.tv_sec};
+  return is_settling(since_boot, Synchronisation::no) && is_settling(since_boot, clock_synchronisation());
+}
+
+bool clock_is_synchronised() { return clock_synchronisation() == Synchronisation::yes; }
 
 std::string boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");

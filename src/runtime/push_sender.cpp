@@ -36,9 +36,20 @@ std::string message_for(const std::string& name, const HttpReply& reply) {
 PushSender::PushSender(HttpClient& http, const Clock& clock, Log& log, PushSettings settings)
     : http_(http), clock_(clock), log_(log), settings_(std::move(settings)), jitter_(settings_.seed) {
   for (const auto& url : settings_.urls) {
-    Target target{.url = url, .name = redacted(url), .backoff = Backoff{kFirstPause, kLongestPause}, .trouble = {}, .drops = {}, .trouble_since = {}};
+    Target target{.url = url, .name = name_for(url), .backoff = Backoff{kFirstPause, kLongestPause}, .trouble = {}, .drops = {}, .trouble_since = {}};
     targets_.push_back(std::move(target));
   }
+}
+
+/// Targets that differ in what must not be shown alone are told apart by a number.
+std::string PushSender::name_for(const std::string& url) const {
+  const std::string plain = redacted(url);
+  const auto taken = [&](const std::string& name) {
+    return std::any_of(targets_.begin(), targets_.end(), [&](const Target& target) { return target.name == name; });
+  };
+  std::string name = plain;
+  for (int copy = 2; taken(name); ++copy) name = fmt::format("{} ({})", plain, copy);
+  return name;
 }
 
 void PushSender::raw(const ChannelSettings& channel, const Reading& reading) {

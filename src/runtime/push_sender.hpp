@@ -75,6 +75,7 @@ class PushSender final : public ReadingTap {
     std::optional<WallTime> trouble_since;
   };
 
+  [[nodiscard]] std::string name_for(const std::string& url) const;
   void start_what_can(MonoTime now);
   [[nodiscard]] MonoTime next_deadline(MonoTime now) const;
   void finish(const HttpDone& done);

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <istream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -122,18 +121,6 @@ void print(const std::string& device, const ProbeResult& result, std::ostream& o
   out << "The conversation (> sent, < received):\n" << meter.handshake << '\n';
   out << table(meter.readout) << '\n';
   out << "Its section for /etc/vzlogger.conf:\n" << section_text(meter) << '\n';
-}
-
-/// Makes a file that is not there yet; half of it is none.
-Expected<void> make_file(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.flush();
-  if (file) return {};
-  const int code = errno;
-  std::error_code ignored;
-  if (file.is_open()) std::filesystem::remove(path, ignored);
-  return tl::unexpected(Error{"cannot be written", path, "may you write there, and is there room?", code});
 }
 
 /// Puts the sections where --write says. An exit status.

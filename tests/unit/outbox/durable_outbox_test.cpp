@@ -138,6 +138,56 @@ TEST(DurableOutbox, WhatWaitsLongerThanTheIntervalSurvivesAPowerCut) {
   EXPECT_EQ(world.drain(), numbers(1, 3)) << "and the last one was too young";
 }
 
+TEST(DurableOutbox, AFloodIsWrittenBeforeTheInterval) {
+  World world;
+  world.settings.commit_interval = 1h;
+  world.settings.max_unwritten = 100;
+  world.stop_and_begin();
+  world.push(1, 100);
+  ASSERT_TRUE(world.outbox->next_work());
+  EXPECT_GT(*world.outbox->next_work(), world.clock.now().mono);
+  int calls = 0;
+  world.outbox->on_work([&] { ++calls; });
+  world.push(101, 101);
+  EXPECT_EQ(calls, 1) << "the writer is woken";
+  ASSERT_TRUE(world.outbox->next_work());
+  EXPECT_LE(*world.outbox->next_work(), world.clock.now().mono);
+  world.outbox->tick();
+  EXPECT_EQ(world.outbox->progress(world.queue).stored_to, 101U);
+  EXPECT_GT(world.outbox->next_work().value_or(MonoTime::max()), world.clock.now().mono) << "and then sleeps again";
+  world.crash_and_begin();
+  EXPECT_EQ(world.drain(), numbers(1, 101));
+}
+
+TEST(DurableOutbox, AFloodIsNoReasonToWriteWhereTheDiskFails) {
+  World world;
+  world.settings.max_unwritten = 10;
+  world.stop_and_begin();
+  world.disk.failing = true;
+  world.push(1, 11);
+  world.outbox->tick();
+  world.push(12, 20);
+  ASSERT_TRUE(world.outbox->next_work());
+  EXPECT_GT(*world.outbox->next_work(), world.clock.now().mono) << "it is tried again after a pause";
+}
+
+/// A long write must not keep a stop from writing the rest.
+TEST(DurableOutbox, AStopLetsNoMoreThanOneTransactionEnd) {
+  World world;
+  world.settings.commit_interval = 0s;
+  world.stop_and_begin();
+  std::stop_source stop;
+  world.outbox->on_push([&] {
+    if (world.outbox->status().commits > 0) stop.request_stop();
+  });
+  world.push(1, 30'000);
+  world.outbox->tick(stop.get_token());
+  EXPECT_EQ(world.outbox->status().commits, 1U);
+  EXPECT_LT(world.outbox->progress(world.queue).stored_to, 30'000U);
+  world.stop_and_begin();
+  EXPECT_EQ(world.outbox->stats(world.queue).waiting, 30'000U);
+}
+
 TEST(DurableOutbox, ReReadReadingsAreRepeatsAndNewOnesAreNot) {
   World world;
   world.push(1, 3);

@@ -95,6 +95,14 @@ TEST_F(Push, ReadingsWithoutAStampAreLeftOut) {
   EXPECT_TRUE(http_.starts.empty());
 }
 
+TEST_F(Push, TargetsThatLookAlikeHaveNamesOfTheirOwn) {
+  const auto push = sender({"http://h/?key=1", "http://h/?key=2", "http://u:p@h/?key=3", "http://other/"});
+  EXPECT_EQ(push.report(0).name, "push " + redacted("http://h/?key=1"));
+  EXPECT_EQ(push.report(1).name, push.report(0).name + " (2)");
+  EXPECT_EQ(push.report(2).name, push.report(0).name + " (3)");
+  EXPECT_EQ(push.report(3).name, "push " + redacted("http://other/"));
+}
+
 TEST_F(Push, WhatComesMeanwhileGoesWithTheNextDocument) {
   auto push = sender();
   answers_[kA].takes = 10s;

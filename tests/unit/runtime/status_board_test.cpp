@@ -82,6 +82,17 @@ TEST_F(StatusBoardTest, BringsChannelsTogetherWithTheirQueues) {
   EXPECT_FALSE(health(report).ok());
 }
 
+TEST_F(StatusBoardTest, AQueueThatTwoChannelsShareCountsOnce) {
+  uploader_.add(queue_, std::make_unique<OneSink>(), "chn6", channel_label(kUuid));
+  board_.add_meter(meter_, nullptr, {queue_, queue_});
+  push(1);
+  const StatusReport report = board_.report();
+  EXPECT_EQ(report.meters.at(1).channels.at(0).queue.waiting, 1U);
+  EXPECT_EQ(report.meters.at(1).channels.at(1).queue.waiting, 1U);
+  ASSERT_EQ(report.endpoints.size(), 1U);
+  EXPECT_EQ(report.endpoints[0].waiting, 1U);
+}
+
 TEST_F(StatusBoardTest, AsksTheServices) {
   bool works = true;
   board_.add_service([&] {
