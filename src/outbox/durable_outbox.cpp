@@ -524,7 +524,8 @@ void DurableOutbox::collect_companion(Force force, StoreBatch& batch) {
   if (!companion_) return;
   const MonoTime now = clock_.now().mono;
   const bool due = !companion_written_ || now - *companion_written_ >= kCompanionEvery;
-  if (!(force == Force::all && store_ != nullptr) && (batch.appends.empty() || !due)) return;
+  const bool at_stop = force == Force::all && (store_ != nullptr || !batch.empty());
+  if (!at_stop && (batch.appends.empty() || !due)) return;
   if (std::string bytes = companion_(); !bytes.empty()) {
     companion_written_ = now;
     batch.states[companion_key_] = std::move(bytes);
@@ -590,6 +591,8 @@ void DurableOutbox::restore(StoreBatch batch) {
   const std::scoped_lock lock(mutex_);
   rejections_.insert(rejections_.begin(), std::make_move_iterator(batch.rejections.begin()),
                      std::make_move_iterator(batch.rejections.end()));
+  // The companion is made anew.
+  if (batch.states.erase(companion_key_) > 0) companion_written_.reset();
   dirty_states_.merge(batch.states);
   if (!batch.progress.empty() && !settle_since_) settle_since_ = clock_.now().mono;
 }

@@ -311,6 +311,20 @@ TEST(DurableOutbox, AFullFileDropsTheOldestAndSaysSo) {
   EXPECT_EQ(left.front(), std::sqrt(static_cast<double>(dropped))) << "the oldest ones";
 }
 
+TEST(DurableOutbox, TheCompanionOfACommitThatFailedIsNotWrittenLater) {
+  World world;
+  int version = 1;
+  world.outbox->set_companion("clock", [&] { return std::to_string(version); });
+  world.disk.failing = true;
+  world.push(1, 1);
+  world.wait(5s);
+  ASSERT_FALSE(world.outbox->status().durable);
+  world.disk.failing = false;
+  version = 2;
+  world.stop_and_begin();
+  EXPECT_EQ(world.outbox->get_state("clock"), "2");
+}
+
 TEST(DurableOutbox, RejectedReadingsLeaveRoomForNewOnes) {
   World world;
   world.settings.max_size = kSmallestStore;
