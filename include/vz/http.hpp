@@ -24,6 +24,7 @@ struct HttpRequest {
   std::string body;
   std::chrono::seconds timeout{30};  ///< for the whole transfer; 0: none
   TlsCheck tls = TlsCheck::full;
+  bool secret = false;               ///< the body holds a key: never log it
 };
 
 /// What came back. status 0: no answer, `error` says why in libcurl's words.

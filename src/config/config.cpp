@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "config/config.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include <cstring>
 
 #include "config/meters.hpp"
+#include "config/section.hpp"
 #include "config/tables.hpp"
 #include "core/outbox_options.hpp"
 #include "config/text.hpp"
@@ -30,6 +32,7 @@ class Loader {
   void general(const Node& root);
   void section(const Node& node, std::string_view name);
   void local(const Node& node);
+  void local_address(const Node& node);
   void push(const Node& node);
   void mqtt(const Node& node);
   void outbox(const Node& node);
@@ -92,6 +95,23 @@ void Loader::section(const Node& node, std::string_view name) {
   }
 }
 
+/// A name would have to be looked up, which can keep the daemon waiting for as long as the name server likes. An address that
+/// is not understood is not ignored: then everybody could read what was meant for one network.
+void Loader::local_address(const Node& node) {
+  const auto given = node.find("address");
+  if (!given || given->mark->damaged || settings_.local.address == "localhost") return;
+  const std::string& text = settings_.local.address;
+  const std::string number = text.substr(0, text.find('%'));  // fe80::1%eth0
+  in6_addr room{};
+  const bool good = given->value->is_string() && (text.empty() || ::inet_pton(AF_INET, text.c_str(), &room) == 1 ||
+                                                  ::inet_pton(AF_INET6, number.c_str(), &room) == 1);
+  if (good) return;
+  report(settings_.local.enabled ? OnDefect::refuse : OnDefect::ignore, given->position(),
+         "local.address has to be an address of this machine in numbers, such as \"192.168.1.5\", \"::1\" or \"127.0.0.1\" "
+         "(\"localhost\"); empty: all of this machine's",
+         problems_);
+}
+
 void Loader::local(const Node& node) {
   Options options;
   read_options(node, {local_options(), OnDefect::ignore, "local"}, options, problems_);
@@ -103,6 +123,7 @@ void Loader::local(const Node& node) {
   settings_.local.timeout = number("timeout");
   settings_.local.buffer = number("buffer") == 0 ? -1 : number("buffer");
   settings_.local.address = options.string("address");
+  local_address(node);
   settings_.local.cors = options.string("cors");
   settings_.local.connections = number("connections");
 }

@@ -141,6 +141,7 @@ class Parser {
   bool string(std::string& out);
   void escape(std::string& out);
   bool hex4(unsigned& code);
+  [[nodiscard]] std::string unquoted(std::string_view token) const;
   void number(Value& out, Mark& mark);
   void word(Value& out, Mark& mark);
   [[nodiscard]] std::size_t word_end(std::string_view stop) const;
@@ -151,6 +152,7 @@ class Parser {
   std::size_t line_start_ = 0;
   unsigned line_ = 1;
   std::string path_;
+  bool secret_ = false;  ///< the name of the value says that it is one
   std::vector<Open> open_;
   Place last_end_;             ///< where the last value ended
   Place last_string_;          ///< where the last string began
@@ -376,7 +378,10 @@ bool Parser::member(Value::object_t& members, Mark& mark, std::unordered_map<std
   }
   if (!skip_space()) return false;
   Value content;
-  if (!value(content, entry)) return false;
+  const bool outside = std::exchange(secret_, names_secret(name));
+  const bool read = value(content, entry);
+  secret_ = outside;
+  if (!read) return false;
   const auto [known, is_new] = index.try_emplace(name, members.size());
   if (is_new) {
     members.emplace_back(std::move(name), std::move(content));
@@ -554,6 +559,11 @@ std::size_t Parser::word_end(std::string_view stop) const {
   return at;
 }
 
+/// A value that should have stood in quotes, for a message: never what may be a password.
+std::string Parser::unquoted(std::string_view token) const {
+  return secret_ ? "\"***\"" : shown(without_credentials(std::string{token}), kMaxShown);
+}
+
 void Parser::number(Value& out, Mark& mark) {
   const Place begin = here();
   std::size_t stop = at_;
@@ -573,7 +583,7 @@ void Parser::number(Value& out, Mark& mark) {
   if (token.starts_with("0x") || token.starts_with("0X"))
     advice = "hexadecimal numbers are not known; bytes stand in quotes, as in \"2F3F210D0A\"";
   mark.damaged = true;
-  error(begin, fmt::format("{} is not a number; {}", shown(token, kMaxShown), advice));
+  error(begin, fmt::format("{} is not a number; {}", unquoted(token), advice));
   step_to(stop);
 }
 
@@ -599,10 +609,10 @@ void Parser::word(Value& out, Mark& mark) {
     if (half_quoted) step();
     if (flag) {
       mark.damaged = true;
-      error(begin, fmt::format("found {}: a switch is true or false, and a text stands in quotes", shown(token)));
+      error(begin, fmt::format("found {}: a switch is true or false, and a text stands in quotes", unquoted(token)));
     } else {
-      error(begin, half_quoted ? fmt::format("an opening quote is missing before {}", shown(token, kMaxShown))
-                               : fmt::format("the text {} must stand in quotes", shown(token, kMaxShown)));
+      error(begin, half_quoted ? fmt::format("an opening quote is missing before {}", unquoted(token))
+                               : fmt::format("the text {} must stand in quotes", unquoted(token)));
     }
     out = std::string{token};
   }

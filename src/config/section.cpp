@@ -16,14 +16,6 @@ namespace {
 constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kSmallest = std::numeric_limits<std::int32_t>::min();
 
-/// A name whose value does not belong into a log.
-bool is_secret(std::string_view name) {
-  constexpr std::string_view kParts[] = {"pass", "pwd", "key", "token", "secret", "uuid"};
-  const std::string small = lower(name);
-  return std::any_of(std::begin(kParts), std::end(kParts),
-                     [&](std::string_view part) { return small.find(part) != std::string::npos; });
-}
-
 /// Shortest text that reads back the same, with a point so that it is a real number in a file, too.
 std::string real_text(double value) {
   if (std::isnan(value)) return "NaN";
@@ -301,7 +293,7 @@ void report(OnDefect on_defect, Position position, std::string text, Problems& p
 }
 
 std::string ignoring(const Node& node, std::string_view name) {
-  const std::string value = is_secret(name) && !node.value->is_structured() ? "***" : plain_text(*node.value);
+  const std::string value = names_secret(name) && !node.value->is_structured() ? "***" : plain_text(*node.value);
   return fmt::format("Ignoring invalid field or type: {}={} ({})", printable(name), value, type_name(*node.value));
 }
 

@@ -58,12 +58,26 @@ std::string printable(std::string_view text, std::size_t limit) {
 std::string shown(std::string_view text, std::size_t limit) { return '"' + printable(text, limit) + '"'; }
 
 std::string without_credentials(std::string text) {
+  constexpr std::size_t kNone = std::string::npos;
   const std::size_t scheme = text.find("://");
-  if (scheme == std::string::npos) return text;
-  const std::size_t begin = scheme + 3;
-  const std::size_t at = text.substr(0, text.find('/', begin)).rfind('@');
-  if (at != std::string::npos && at >= begin) text.replace(begin, at - begin, "***");
+  const std::size_t begin = scheme == kNone ? 0 : scheme + 3;
+  const std::string authority = text.substr(begin, text.find_first_of("/?#", begin) - begin);
+  std::size_t at = authority.rfind('@');
+  if (at != kNone) at += begin;
+  // "user:word/..." where no port is meant: the word is the first part of a password with a '/', '?' or '#' in it
+  const std::size_t colon = authority.rfind(':');
+  const bool password = colon != kNone && authority.find_first_not_of("0123456789", colon + 1) != kNone;
+  if (at == kNone && password) at = text.rfind('@');
+  if (scheme == kNone && colon == kNone) return text;  // an e-mail address has none
+  if (at != kNone && at >= begin) text.replace(begin, at - begin, "***");
   return text;
+}
+
+bool names_secret(std::string_view name) {
+  constexpr std::string_view kParts[] = {"pass", "pwd", "key", "token", "secret", "uuid"};
+  const std::string small = lower(name);
+  return std::any_of(std::begin(kParts), std::end(kParts),
+                     [&](std::string_view part) { return small.find(part) != std::string::npos; });
 }
 
 std::string masked(std::string_view uuid) {

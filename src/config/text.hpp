@@ -18,7 +18,10 @@ std::string shown(std::string_view text, std::size_t limit = 60);
 /// As shown(), without the quotes.
 std::string printable(std::string_view text, std::size_t limit = 60);
 
-/// `http://user:password@host` without user and password.
+/// True for the name of an option whose value does not belong into a message: a password, a key, a token, a uuid.
+bool names_secret(std::string_view name);
+
+/// `http://user:password@host` without user and password, whatever characters the password has.
 std::string without_credentials(std::string text);
 
 /// A uuid as it may stand in a log (it is a write key): `...` and its last six characters.

@@ -20,6 +20,7 @@ namespace {
 using platform::Fd;
 
 constexpr int kPrivileged = 1024;
+constexpr const char* kLoopback = "127.0.0.1";
 
 struct Address {
   sockaddr_storage storage{};
@@ -76,12 +77,13 @@ std::vector<Address> everywhere(int port) {
 Expected<std::vector<Address>> look_up(const std::string& address, int port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST;  // a name could keep the thread waiting for a name server
   addrinfo* list = nullptr;
-  if (const int code = ::getaddrinfo(address.c_str(), fmt::format("{}", port).c_str(), &hints, &list); code != 0)
+  const std::string numeric = address == "localhost" ? kLoopback : address;
+  if (const int code = ::getaddrinfo(numeric.c_str(), fmt::format("{}", port).c_str(), &hints, &list); code != 0)
     return tl::unexpected(Error{.what = fmt::format("cannot find this address: {}", ::gai_strerror(code)),
                                 .where = place(address, port),
-                                .remedy = "local.address has to be an address or a name of this machine; empty means all",
+                                .remedy = "local.address has to be an address of this machine in numbers; empty means all",
                                 .code = 0});
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
   std::vector<Address> found;

@@ -9,6 +9,8 @@ namespace vz::local {
 namespace {
 
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+/// A stamp that is further ahead of the clock is of a time before the clock was set back; it is not waited for.
+constexpr std::chrono::minutes kLargestLead{5};
 
 }  // namespace
 
@@ -36,9 +38,12 @@ ReadingBoard::Channel* ReadingBoard::channel_of(const ChannelSettings& settings)
 }
 
 void ReadingBoard::raw(const ChannelSettings& settings, const Reading& reading) {
+  const WallTime now = clock_.now().wall;
   const std::scoped_lock lock(mutex_);
   Channel* channel = channel_of(settings);
   if (channel == nullptr) return;
+  const bool overtaken = channel->last - now > kLargestLead;
+  if (reading.stamp <= channel->last && !overtaken) return;
   channel->last = reading.stamp;
   changed(lists_[channel->list]);
 }

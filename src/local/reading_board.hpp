@@ -28,14 +28,14 @@ struct Tuple {
 struct ChannelView {
   std::string uuid;
   std::string obis;           ///< long form of the identifier
-  std::int64_t last = 0;      ///< stamp of the newest raw reading, 0 if there is none
+  std::int64_t last = 0;      ///< newest stamp of the raw readings, 0 if there is none
   int interval = -1;          ///< of the meter
   std::string protocol;
   std::vector<Tuple> tuples;  ///< oldest first
 };
 
 /// Keeps the last readings for the local interface: one list for each uuid, as `local.buffer` says, of what leaves the
-/// aggregation, and for each channel the time of its last raw reading.
+/// aggregation, and for each channel the newest stamp of its raw readings.
 ///
 /// Channels that share a uuid share its list. With `buffer` n > 0 readings leave from the front once they are older than
 /// n seconds by their own stamps, at the first younger one that stops; with n < 0 the last -n stay. Either way at most

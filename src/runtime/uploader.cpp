@@ -194,7 +194,8 @@ void Uploader::send(std::size_t lane_index, Channel& channel) {
   if (log_.enabled(Level::debug)) {
     const bool json = request.body.starts_with('[') || request.body.starts_with('{');
     log_.print(Level::debug, channel.section, "==> number of tuples: {}", lane.batch.size());
-    log_.print(Level::debug, channel.section, "{}request body: {}", json ? "JSON " : "", request.body);
+    if (request.secret) log_.write(Level::debug, channel.section, "request body: not shown, a key is in it");
+    else log_.print(Level::debug, channel.section, "{}request body: {}", json ? "JSON " : "", request.body);
   }
   lane.sender = static_cast<std::size_t>(&channel - channels_.data());
   lane.request = next_request_++;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "sinks/mysmartgrid/digest.hpp"
 #include "sinks/web/options.hpp"
@@ -66,7 +67,12 @@ struct Account {
                         .tls = tls};
     return request;
   }
-  [[nodiscard]] std::string key_body() const { return fmt::format("{{ \"key\": {} }}", quoted(secret)); }
+  /// Tells the service the key of a device.
+  [[nodiscard]] HttpRequest key_request(std::string_view id) const {
+    HttpRequest told = request("device", id, fmt::format("{{ \"key\": {} }}", quoted(secret)));
+    told.secret = true;
+    return told;
+  }
 };
 
 /// What both kinds of channel share.
@@ -82,7 +88,7 @@ class MysmartgridSink : public Sink {
     if (account_.name.empty())
       return tl::unexpected(Error{"`name` is missing", endpoint_, "the registration needs the sensor's function as `name`"});
     return std::vector<HttpRequest>{
-        account_.request("device", account_.device, account_.key_body()),
+        account_.key_request(account_.device),
         account_.request("device", account_.device, kHeartbeat),
         account_.request("sensor", account_.uuid,
                          fmt::format(R"({{ "config": {{ "device": {}, "function": {}, "enable": 1 }} }})",
@@ -119,7 +125,7 @@ class DeviceSink final : public MysmartgridSink {
   using MysmartgridSink::MysmartgridSink;
   std::size_t max_batch() const override { return kDeviceBatch; }
   HttpRequest encode(std::span<const QueuedReading>) const override {
-    return account_.request("device", account_.uuid, registered_ ? kHeartbeat : account_.key_body());
+    return registered_ ? account_.request("device", account_.uuid, kHeartbeat) : account_.key_request(account_.uuid);
   }
 
  private:
@@ -141,11 +147,11 @@ class SensorSink final : public MysmartgridSink {
       const std::int64_t second = std::chrono::floor<std::chrono::seconds>(reading.stamp).time_since_epoch().count();
       if (second <= after_.last) continue;
       const std::int64_t value = whole(reading.value);
-      if (after_.base < 1) {  // a counter of nothing is no base yet
+      if (!after_.base) {
         after_.base = value;
         continue;
       }
-      list += fmt::format("{}[ {}, {} ]", list.empty() ? "" : ", ", second, value - after_.base);
+      list += fmt::format("{}[ {}, {} ]", list.empty() ? "" : ", ", second, value - *after_.base);
       after_.last = second;
     }
     return account_.request("sensor", account_.uuid,
@@ -154,7 +160,7 @@ class SensorSink final : public MysmartgridSink {
 
  private:
   struct Progress {
-    std::int64_t base = 0;  ///< less than 1: none yet
+    std::optional<std::int64_t> base;  ///< none yet; 0 is one, too: a counter that begins there loses nothing
     std::int64_t last = std::numeric_limits<std::int64_t>::min();  ///< second of the last value sent
   };
 

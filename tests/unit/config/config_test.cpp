@@ -129,6 +129,16 @@ TEST(ConfigGeneral, WrongTypesAreIgnored) {
   for (const char* wrong : {"nas.local", "http://nas/page", "http://a, http://b", "http://a\\r\\nX: y", "://x"})
     warning(fmt::format(R"({{"local": {{"cors": "{}"}}}})", wrong), "local.cors", "give * for every page");
   EXPECT_EQ(load(R"({"local": {"cors": "*"}})").settings->local.cors, "*");
+  for (const char* wrong : {R"("nas.local")", R"("999.1.2.3")", R"("1.2.3.4:80")"}) {
+    error(fmt::format(R"({{"local": {{"enabled": true, "address": {}}}}})", wrong), "local.address", "in numbers");
+    EXPECT_TRUE(load(fmt::format(R"({{"local": {{"enabled": false, "address": {}}}}})", wrong)).settings);
+  }
+  EXPECT_FALSE(load(R"({"local": {"enabled": true, "address": 5}})").settings) << "it must not listen everywhere instead";
+  for (const char* right : {"", "localhost", "127.0.0.1", "::", "fe80::1%eth0"}) {
+    const auto loaded = load(fmt::format(R"({{"local": {{"enabled": true, "address": "{}"}}}})", right));
+    ASSERT_TRUE(loaded.settings) << right;
+    EXPECT_EQ(loaded.settings->local.address, right);
+  }
   warning(R"({"local": {"port": 70000}})", "local.port", "port is 70000; allowed is 0 to 65535");
   warning(R"({"mqtt": {"qos": 3}})", "mqtt.qos", "allowed is 0 to 2");
   warning(R"({"mqtt": {"keepalive": 3}})", "mqtt.keepalive", "too short");

@@ -229,7 +229,8 @@ TEST(ReaderErrors, NamesWhatWasPasted) {
 TEST(ReaderErrors, ShowNoSecrets) {
   for (const std::string_view text :
        {"{\"pass\" \"geheimnis\"}", "[\"a\" \"geheimnis\"]", "{\"uuid\": 01234567-89ab-geheimnis}",
-        "{\"uuid\": abcdef01-2345-6789-geheimnis}"}) {
+        "{\"uuid\": abcdef01-2345-6789-geheimnis}", "{\"pass\": geheimnis}", "{\"secretKey\": geheimnis\"}",
+        "{\"token\": 0geheimnis}", "{\"url\": http://u:geheimnis@h/}"}) {
     const Outcome out = read_all(text);
     EXPECT_FALSE(out.errors().empty());
     for (const auto& problem : out.problems)

@@ -32,6 +32,9 @@ TEST(ConfigText, UrlsLoseTheirCredentials) {
   EXPECT_EQ(without_credentials("http://u:p@w@h"), "http://***@h");
   EXPECT_EQ(without_credentials("http://h/x@y"), "http://h/x@y");
   EXPECT_EQ(without_credentials("a@b"), "a@b");
+  EXPECT_EQ(without_credentials("http://u:p/w@h/x"), "http://***@h/x");
+  EXPECT_EQ(without_credentials("http://h:8080/x@y"), "http://h:8080/x@y");
+  EXPECT_EQ(without_credentials("u:p@h/x"), "***@h/x");
 }
 
 TEST(ConfigText, Closest) {

@@ -74,6 +74,16 @@ TEST(ReadingBoard, LastIsOfRawReadings) {
   EXPECT_TRUE(view.tuples.empty());
 }
 
+TEST(ReadingBoard, LastIsTheNewestStampWhateverComesLast) {
+  World world(-1);
+  const auto last = [&] { return world.board.copy(world.board.find(kUuidB)).at(0).last; };
+  for (const long long ms : {kNow, kNow - 1000, kNow - 1}) world.board.raw(world.meters[1], Reading{{}, 1.0, {}, at(ms)});
+  EXPECT_EQ(last(), kNow);
+  world.clock.wall = at(kNow - 3'600'000);  // the clock was an hour ahead
+  world.board.raw(world.meters[1], Reading{{}, 1.0, {}, at(kNow - 3'600'000)});
+  EXPECT_EQ(last(), kNow - 3'600'000);
+}
+
 TEST(ReadingBoard, ReadingsWithoutAStampDoNotMoveLast) {
   World world(-1);
   ReadingTap& tap = world.board;

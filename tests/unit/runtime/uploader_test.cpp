@@ -489,6 +489,31 @@ TEST(Uploader, AWarningWithASuccessIsToldOnce) {
               ElementsAre(HasSubstr("stored 9 rows"), HasSubstr("(59 more since the last message)")));
 }
 
+/// Its requests hold a key.
+class KeySink final : public Sink {
+ public:
+  std::string endpoint() const override { return "http://keys"; }
+  std::size_t max_batch() const override { return 10; }
+  HttpRequest encode(std::span<const QueuedReading>) const override {
+    return {.url = "http://keys", .headers = {}, .body = R"({ "key": "geheim" })", .secret = true};
+  }
+  Judgement classify(const HttpReply&, std::span<const QueuedReading>) const override {
+    return {.verdict = Verdict::accepted, .message = {}};
+  }
+};
+
+TEST(Uploader, AKeyIsShownAtNoLevel) {
+  World world;
+  world.log.verbosity = Level::finest;
+  world.http.server = [](const HttpRequest&) { return Answer{http(200, "{}")}; };
+  const QueueId queue = world.outbox.open({"http://keys", "u"});
+  world.uploader.add(queue, std::make_unique<KeySink>(), "chn1", "...u");
+  world.push(queue);
+  ASSERT_TRUE(world.run_until_idle());
+  EXPECT_EQ(world.outbox.stats(queue).accepted, 1U);
+  for (const auto& line : world.log.lines) EXPECT_THAT(line.text, Not(HasSubstr("geheim")));
+}
+
 TEST(Uploader, TheDebugLevelShowsTheTraffic) {
   World world;
   world.log.verbosity = Level::debug;

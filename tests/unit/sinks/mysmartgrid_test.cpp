@@ -56,7 +56,9 @@ TEST(MysmartgridDevice, NamesItsKeyFirstAndThenLives) {
   EXPECT_EQ(sink->classify(kBad, batch).verdict, Verdict::keep);
   EXPECT_EQ(sink->encode(batch).body, first.body) << "until it was accepted";
   EXPECT_EQ(sink->classify(kGood, batch).verdict, Verdict::accepted);
+  EXPECT_TRUE(first.secret) << "it must not be logged";
   EXPECT_THAT(sink->encode(batch).body, HasSubstr("\"uptime\": 1"));
+  EXPECT_FALSE(sink->encode(batch).secret);
   EXPECT_EQ(sink->pace(), std::chrono::seconds{300});
 }
 
@@ -80,10 +82,27 @@ TEST(MysmartgridSensor, AFailedMessageIsSentAgainWhole) {
       << "one value a second";
 }
 
-TEST(MysmartgridSensor, ABaseOfNothingIsNone) {
+TEST(MysmartgridSensor, ACounterThatBeginsAtNothingLosesNothing) {
   const auto sink = Given("sensor").make();
   EXPECT_EQ(sink->encode(std::vector{reading(1, 0.0), reading(2, 0.0), reading(3, 2.0), reading(4, 3.0)}).body,
-            R"({ "measurements": [ [ 4, 1000 ] ] })");
+            R"({ "measurements": [ [ 2, 0 ], [ 3, 2000 ], [ 4, 3000 ] ] })");
+}
+
+TEST(MysmartgridSensor, SmallStepsAddUp) {
+  const auto sink = Given("sensor").make();
+  // less than 1 after the scaler, one message each
+  std::string last;
+  for (int i = 0; i <= 30; ++i) {
+    const std::vector batch{reading(100 + i, 0.0001 * i)};
+    last = sink->encode(batch).body;
+    EXPECT_EQ(sink->classify(kGood, batch).verdict, Verdict::accepted);
+  }
+  EXPECT_EQ(last, R"({ "measurements": [ [ 130, 3 ] ] })");
+}
+
+TEST(MysmartgridSensor, NegativeValuesHaveABaseToo) {
+  const auto sink = Given("sensor").make();
+  EXPECT_EQ(sink->encode(std::vector{reading(1, -5.0), reading(2, -4.5)}).body, R"({ "measurements": [ [ 2, 500 ] ] })");
 }
 
 TEST(MysmartgridSensor, TheLargestValuesDoNotOverflow) {
@@ -99,6 +118,7 @@ TEST(MysmartgridRegistration, NeedsAName) {
   ASSERT_TRUE(requests.has_value());
   ASSERT_EQ(requests->size(), 3U);
   EXPECT_EQ((*requests)[0].url, "http://127.0.0.1/device/abcd");
+  EXPECT_TRUE((*requests)[0].secret);
   EXPECT_EQ((*requests)[2].body, R"({ "config": { "device": "abcd", "function": "108", "enable": 1 } })");
 }
 
