@@ -66,6 +66,8 @@ std::vector<SequenceRange> ranges_of(std::string_view text) {
   return out;
 }
 
+std::uint64_t reserve(std::uint64_t max_size) { return std::min(kReserve, max_size / 2); }
+
 std::uint64_t needed_bytes(const StoreBatch& batch) {
   std::uint64_t bytes = 16 * kPageSize;
   for (const auto& append : batch.appends) bytes += kPageSize + append.readings.size() * 20;
@@ -372,7 +374,16 @@ std::uint64_t DurableStore::keep_rejections(const std::vector<RejectedReading>& 
   return db_->good() ? static_cast<std::uint64_t>(db_->integer("SELECT changes()")) : 0;
 }
 
+/// A disk that takes writes and refuses to sync them lets no checkpoint succeed: each try would make the log longer.
+Expected<void> DurableStore::bound_log() {
+  if (files_.size(settings_.path + "-wal") <= reserve(settings_.max_size) / 2) return {};
+  db_->query("PRAGMA wal_checkpoint(TRUNCATE)").run();
+  if (!db_->good()) return tl::unexpected(failed());
+  return {};
+}
+
 Expected<GivenUp> DurableStore::commit(const StoreBatch& batch) {
+  if (auto bounded = bound_log(); !bounded) return tl::unexpected(std::move(bounded.error()));
   GivenUp given_up;
   auto& dropped = given_up.waiting;
   auto done = transaction([&](Records& records) {
@@ -484,7 +495,7 @@ std::uint64_t DurableStore::used_bytes() {
 }
 
 bool DurableStore::make_room(Records& records, std::uint64_t bytes, std::vector<DroppedReadings>& dropped) {
-  const std::uint64_t budget = settings_.max_size - std::min(kReserve, settings_.max_size / 2);
+  const std::uint64_t budget = settings_.max_size - reserve(settings_.max_size);
   while (db_->good() && used_bytes() + bytes > budget) {
     if (settings_.on_full == OnFull::drop_newest || !drop_first_segment(records, dropped)) return false;
   }

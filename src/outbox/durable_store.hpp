@@ -156,6 +156,7 @@ class DurableStore {
   std::uint64_t keep_rejections(const std::vector<RejectedReading>& rejections);
   void write_record(const Record& record);
   void forget(Records& records, const QueueName& name);
+  Expected<void> bound_log();
   bool make_room(Records& records, std::uint64_t bytes, std::vector<DroppedReadings>& dropped);
   bool drop_first_segment(Records& records, std::vector<DroppedReadings>& dropped);
   void set_progress(Record& record, std::uint64_t head, const std::vector<SequenceRange>& settled);

@@ -325,6 +325,23 @@ TEST(DurableOutbox, TheCompanionOfACommitThatFailedIsNotWrittenLater) {
   EXPECT_EQ(world.outbox->get_state("clock"), "2");
 }
 
+TEST(DurableOutbox, ADiskThatDoesNotSyncDoesNotLetTheLogGrow) {
+  World world;
+  world.settings.max_size = kSmallestStore;
+  world.stop_and_begin();
+  world.push(1, 1);
+  world.wait(5s);
+  world.disk.sync_fails = true;
+  for (int i = 0; i < 200; ++i) {
+    for (int n = 0; n < 100; ++n) world.outbox->push(world.queue, at(2000 + i * 100 + n), std::sqrt(n));
+    world.wait(300s);
+    ASSERT_LE(world.disk.bytes(), kSmallestStore) << "at try " << i;
+  }
+  world.disk.sync_fails = false;
+  world.stop_and_begin();
+  EXPECT_THAT(world.drain(), SizeIs(20'001));
+}
+
 TEST(DurableOutbox, RejectedReadingsLeaveRoomForNewOnes) {
   World world;
   world.settings.max_size = kSmallestStore;
