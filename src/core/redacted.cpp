@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
-#include <cctype>
 
+#include "core/ascii.hpp"
+#include "core/uuid.hpp"
 #include "vz/http.hpp"
 
 namespace vz {
 namespace {
 
 constexpr std::size_t kNone = std::string::npos;
-
-bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // "host:word" without '@' is no address: the word is rather the first part of a password with a '/', '?' or '#' in it.
 bool looks_like_password(const std::string& authority) {
@@ -30,29 +28,22 @@ std::string without_user(const std::string& rest) {
 
 // A uuid is a write key. Its length at `begin`: 36 as 8-4-4-4-12, 32 without dashes, or 0.
 std::size_t uuid_length(const std::string& text, std::size_t begin) {
-  constexpr std::size_t kDashed = 36;
   constexpr std::size_t kPlain = 32;
-  const std::size_t end = std::min(text.size(), begin + kDashed);
+  const std::size_t end = std::min(text.size(), begin + kUuidLength);
   std::size_t plain = 0;
-  while (begin + plain < end && is_hex(text[begin + plain])) ++plain;
+  while (begin + plain < end && is_hex_digit(text[begin + plain])) ++plain;
   if (plain == kPlain) return kPlain;
-  if (end - begin < kDashed) return 0;
-  for (std::size_t i = 0; i < kDashed; ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[begin + i] != '-' : !is_hex(text[begin + i])) return 0;
-  }
-  return kDashed;
+  return begins_with_uuid(std::string_view{text}.substr(begin)) ? kUuidLength : 0;
 }
 
-std::string without_uuids(const std::string& text) {
-  constexpr std::size_t kShown = 6;
+std::string with_tails(const std::string& text) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = uuid_length(text, i);
     if (length == 0) {
       out += text[i++];
     } else {
-      out += "..." + text.substr(i + length - kShown, kShown);
+      out += uuid_tail(std::string_view{text}.substr(i, length));
       i += length;
     }
   }
@@ -65,7 +56,7 @@ std::string redacted(const std::string& url) {
   const std::size_t scheme = url.find("://");
   const std::size_t begin = scheme == kNone ? 0 : scheme + 3;
   const std::string rest = without_user(url.substr(begin));
-  return url.substr(0, begin) + without_uuids(rest.substr(0, rest.find_first_of("?#")));
+  return url.substr(0, begin) + with_tails(rest.substr(0, rest.find_first_of("?#")));
 }
 
 }  // namespace vz

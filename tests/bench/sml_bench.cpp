@@ -44,7 +44,7 @@ Bytes sample() {
 double ours(const Bytes& bytes, long count, long& telegrams) {
   vz::sml::SmlSession session{vz::sml::SmlSettings{}};
   SessionOut out;
-  Instant now = test::sml::kNow;
+  Instant now = test::kNow;
   session.opened(now, out);
   double sum = 0.0;
   for (long n = 0; n < count; ++n) {
