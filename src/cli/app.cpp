@@ -13,6 +13,7 @@
 #include "cli/registration.hpp"
 #include "cli/version.hpp"
 #include "config/config.hpp"
+#include "core/uuid.hpp"
 #include "platform/curl_http_client.hpp"
 #include "platform/daemonize.hpp"
 #include "platform/signals.hpp"
@@ -25,7 +26,7 @@ std::optional<Settings> load_settings(const Arguments& arguments, DaemonLog& log
   log.print(Level::info, {}, "Start parsing configuration from {}", arguments.config);
   const auto text = config::read_file(arguments.config);
   if (!text) {
-    log.print(Level::alert, {}, "Cannot open configfile {}", text.error().text());
+    log.write(Level::alert, {}, text.error().text());
     return std::nullopt;
   }
   auto result = config::load(*text, {all_protocols(), all_sinks()});
@@ -43,8 +44,8 @@ void tell_what_is_new(const Settings& settings, DaemonLog& log) {
     if (!meter.enabled) continue;
     log.print(Level::info, {}, "New meter initialized (protocol={})", meter.protocol->name);
     for (const auto& channel : meter.channels)
-      log.print(Level::info, fmt::format("chn{}", channel.number), "New channel initialized (uuid=...{} api={} id={})",
-                channel.uuid.size() > 30 ? channel.uuid.substr(30) : std::string{}, channel.api_text,
+      log.print(Level::info, fmt::format("chn{}", channel.number), "New channel initialized (uuid={} api={} id={})",
+                uuid_tail(channel.uuid), channel.api_text,
                 channel.identifier_text);
   }
 }

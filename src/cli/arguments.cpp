@@ -9,6 +9,7 @@
 
 #include "cli/help.hpp"
 #include "cli/version.hpp"
+#include "config/schema.hpp"
 
 namespace vz::cli {
 namespace {
@@ -149,10 +150,13 @@ class Parser {
 
   void apply(const Item& item) {
     switch (item.kind) {
-      case Item::Kind::other: err_ << program_ << ": ignoring '" << item.text << "': it is no option\n"; break;
+      case Item::Kind::other:
+        err_ << program_ << ": ignoring '" << item.text << "': it is no option, and no command (vzlogger help); a configuration is named with -c\n";
+        break;
       case Item::Kind::wrong:
-        err_ << program_ << ": " << item.error << '\n';
         usage(kExitFailure);
+        out_.flush();  // so that what is wrong stands below the long text
+        err_ << program_ << ": " << item.error << '\n';
         break;
       case Item::Kind::option: option(*item.spec, item.text); break;
     }
@@ -197,7 +201,7 @@ class Parser {
 
   void protocol_help(std::string_view name) {
     if (const Protocol* protocol = find_protocol(all_protocols(), name)) {
-      print_protocol_help(out_, *protocol);
+      out_ << config::protocol_help(*protocol);
       result.exit_status = 0;
       return;
     }

@@ -5,20 +5,13 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
+#include "core/ascii.hpp"
 #include "core/eighth_bit.hpp"
 #include "vz/line.hpp"
 
 namespace vz::cli {
 namespace {
-
-std::optional<unsigned> digit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
-  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A' + 10);
-  return std::nullopt;
-}
 
 bool between_bytes(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',' || c == ':' || c == ';' || c == '-'; }
 
@@ -26,10 +19,10 @@ bool between_bytes(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '
 void append_dump_row(std::string_view row, std::vector<std::byte>& out) {
   constexpr std::size_t kBytes = 16;
   for (std::size_t i = 0; i < kBytes && row.size() >= 3 * i + 3; ++i) {
-    const auto high = digit(row[3 * i]);
-    const auto low = digit(row[3 * i + 1]);
-    if (!high || !low || row[3 * i + 2] != ' ') return;
-    out.push_back(static_cast<std::byte>(*high * 16 + *low));
+    const int high = hex_value(row[3 * i]);
+    const int low = hex_value(row[3 * i + 1]);
+    if (high < 0 || low < 0 || row[3 * i + 2] != ' ') return;
+    out.push_back(static_cast<std::byte>(high * 16 + low));
   }
 }
 
@@ -55,7 +48,7 @@ std::vector<std::byte> dump_bytes(std::string_view content) {
 
 Expected<std::vector<std::byte>> hex_bytes(std::string_view text) {
   std::vector<std::byte> out;
-  unsigned high = 0;
+  int high = 0;
   bool half = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -63,14 +56,14 @@ Expected<std::vector<std::byte>> hex_bytes(std::string_view text) {
       ++i;
       continue;
     }
-    const auto value = digit(c);
-    if (!value) {
+    const int value = hex_value(c);
+    if (value < 0) {
       if (between_bytes(c) && !half) continue;
       return tl::unexpected(Error{fmt::format("character {} is no hexadecimal digit", i + 1), "the hexadecimal text",
                                   "bytes of two digits 0-9, a-f, e.g. 1b1b1b1b 01010101", 0});
     }
-    if (half) out.push_back(static_cast<std::byte>(high * 16 + *value));
-    else high = *value;
+    if (half) out.push_back(static_cast<std::byte>(high * 16 + value));
+    else high = value;
     half = !half;
   }
   if (half) return tl::unexpected(Error{"the last byte has only one digit", "the hexadecimal text", "is something missing?", 0});
@@ -83,7 +76,7 @@ std::vector<std::byte> capture_bytes(std::string_view content) {
   const std::string_view head = content.substr(0, kMarkWithin);
   if (head.find("##### ") != std::string_view::npos || head.find(">>>>> ") != std::string_view::npos) return dump_bytes(content);
   const bool textual = std::all_of(content.begin(), content.end(),
-                                   [](char c) { return digit(c) || between_bytes(c) || c == 'x' || c == 'X'; });
+                                   [](char c) { return is_hex_digit(c) || between_bytes(c) || c == 'x' || c == 'X'; });
   if (textual)
     if (auto bytes = hex_bytes(content)) return *bytes;
   std::vector<std::byte> raw(content.size());

@@ -74,7 +74,7 @@ bool give_to_readers(int fd, const std::string& group) {
 std::optional<ConfigFile> load_config(const std::string& path, std::ostream& err) {
   const auto text = config::read_file(path);
   if (!text) {
-    err << "Cannot open configfile " << text.error().text() << '\n';
+    err << text.error().text() << '\n';
     return std::nullopt;
   }
   ConfigFile file{path, *text, config::load(*text, {all_protocols(), all_sinks()})};

@@ -16,9 +16,6 @@ namespace vz::cli {
 void print_help(std::ostream& out, std::string_view argv0, std::span<const Protocol* const> protocols,
                 std::span<const ObisAlias> aliases, std::span<const SinkType* const> sinks);
 
-/// The options of one protocol with type, unit, default, range and meaning, from the table that also checks them.
-void print_protocol_help(std::ostream& out, const Protocol& protocol);
-
 /// The protocol of that name in any letter case; null if there is none.
 const Protocol* find_protocol(std::span<const Protocol* const> protocols, std::string_view name);
 

@@ -11,7 +11,7 @@
 #include "config/config.hpp"
 #include "config/tables.hpp"
 #include "config/text.hpp"
-#include "core/hex.hpp"
+#include "core/ascii.hpp"
 
 namespace vz::cli {
 namespace {

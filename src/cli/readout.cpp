@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/text.hpp"
+#include "core/ascii.hpp"
 #include "core/number_text.hpp"
 #include "core/obis_names.hpp"
 
@@ -45,27 +46,21 @@ std::string for_people(const ShownRegister& shown) {
   if (shown.unit.empty() || !shown.number) return value;
   const std::size_t sign = !value.empty() && (value[0] == '-' || value[0] == '+') ? 1 : 0;
   std::size_t zeros = 0;
-  while (sign + zeros + 1 < value.size() && value[sign + zeros] == '0' && value[sign + zeros + 1] >= '0' &&
-         value[sign + zeros + 1] <= '9')
+  while (sign + zeros + 1 < value.size() && value[sign + zeros] == '0' && is_digit(value[sign + zeros + 1]))
     ++zeros;
   return value.erase(sign, zeros);
 }
 
-bool is_hex_text(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 unsigned hex_byte(std::string_view text) {
-  const auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
-  return digit(text[0]) * 16 + digit(text[1]);
+  return static_cast<unsigned>(hex_value(text[0])) * 16 + static_cast<unsigned>(hex_value(text[1]));
 }
 
 /// The maker's letters and the serial number in a server id: (length or 0A) 01 E M H 00 serial, DIN 43863-5.
 std::string name_from_server_id(std::string_view id) {
-  if (id.size() != 20 || !is_hex_text(id) || id.substr(0, 4) != "0a01") return {};
+  if (id.size() != 20 || !all_hex_digits(id) || id.substr(0, 4) != "0a01") return {};
   std::string letters;
   for (std::size_t i = 4; i < 10; i += 2) letters += static_cast<char>(hex_byte(id.substr(i)));
-  if (!std::all_of(letters.begin(), letters.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) return {};
+  if (!std::all_of(letters.begin(), letters.end(), is_capital)) return {};
   std::uint64_t serial = 0;
   for (std::size_t i = 10; i < 20; i += 2) serial = serial * 256 + hex_byte(id.substr(i));
   const auto maker = meter_maker(letters);

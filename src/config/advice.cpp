@@ -7,6 +7,7 @@
 #include <map>
 
 #include "config/text.hpp"
+#include "core/ascii.hpp"
 #include "vz/protocol.hpp"
 #include "vz/sink.hpp"
 

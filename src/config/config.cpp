@@ -234,7 +234,7 @@ Expected<std::string> read_file(const std::string& path) {
   while (length < text.size()) {
     const ssize_t count = ::read(file.fd(), text.data() + length, text.size() - length);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return tl::unexpected{file_error(path, "Cannot read configfile", errno, "")};
+    if (count < 0) return tl::unexpected{file_error(path, "Cannot read configfile", errno, errno == EISDIR ? "name the file in it" : "")};
     if (count == 0) break;
     length += static_cast<std::size_t>(count);
   }

@@ -9,24 +9,23 @@
 #include "config/tables.hpp"
 #include "config/text.hpp"
 #include "config/vocabulary.hpp"
+#include "core/ascii.hpp"
+#include "core/utf8.hpp"
+#include "core/uuid.hpp"
 #include "vz/obis.hpp"
 
 namespace vz::config {
 namespace {
 
-constexpr std::size_t kUuidLength = 36;
 constexpr std::string_view kNilIdentifier = "NilIdentifier";
 constexpr std::string_view kDefaultApi = "volkszaehler";
 constexpr std::string_view kWhereUuidsAre =
     "put the uuid of your channel here; the frontend shows it when you click the (i) next to the channel";
 
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-bool is_dash_place(std::size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
-
 template <typename T>
 const T* by_name(std::span<const T* const> entries, std::string_view name) {
   const auto found = std::find_if(entries.begin(), entries.end(),
-                                  [&](const T* entry) { return same_ignoring_case(entry->name, name); });
+                                  [&](const T* entry) { return equal_ignoring_case(entry->name, name); });
   return found == entries.end() ? nullptr : *found;
 }
 
@@ -45,22 +44,22 @@ std::string advice(std::string_view typed, std::span<const std::string_view> kno
                        : fmt::format("; did you mean {}? Known are {}", shown(meant), list);
 }
 
-/// What keeps a text from being (the beginning of) a uuid; empty if nothing does. `masked` keeps the write key secret.
+/// What keeps a text from being (the beginning of) a uuid; empty if nothing does. `uuid_tail` keeps the write key secret.
 std::string uuid_defect(const std::string& uuid) {
-  const auto strange = std::count_if(uuid.begin(), uuid.end(), [](char c) { return !is_hex(c) && c != '-'; });
+  const auto strange = std::count_if(uuid.begin(), uuid.end(), [](char c) { return !is_hex_digit(c) && c != '-'; });
   const bool blank_around = !uuid.empty() && (uuid.front() == ' ' || uuid.back() == ' ');
-  const std::string tail = masked(uuid);
+  const std::string tail = uuid_tail(uuid);
   if (blank_around && strange <= 2)
     return fmt::format("Invalid UUID: {} has a blank before or after it; remove that", tail);
   if (strange > 2 || uuid.find(' ') != std::string::npos)
     return fmt::format("Invalid UUID: {} is no uuid; {}", shown(uuid, 120), kWhereUuidsAre);
   for (std::size_t i = 0; i < uuid.size(); ++i) {
-    if (is_dash_place(i) ? uuid[i] == '-' : is_hex(uuid[i])) continue;
+    if (is_uuid_dash(i) ? uuid[i] == '-' : is_hex_digit(uuid[i])) continue;
     const std::size_t length = std::max<std::size_t>(1, utf8_length(std::string_view{uuid}.substr(i)));
     return fmt::format(
         "Invalid UUID: {} has {} as character {}, where {} belongs (a uuid looks like "
         "01234567-89ab-cdef-0123-456789abcdef); {}",
-        tail, shown(uuid.substr(i, length)), i + 1, is_dash_place(i) ? "a dash" : "a digit or one of a to f",
+        tail, shown(uuid.substr(i, length)), i + 1, is_uuid_dash(i) ? "a dash" : "a digit or one of a to f",
         kWhereUuidsAre);
   }
   return {};
@@ -255,7 +254,7 @@ std::string MeterReader::uuid(const Node& node) {
     problems_.error(given->position(), defect);
   } else if (uuid.size() != kUuidLength) {
     const std::string what =
-        uuid.empty() ? "the uuid is empty" : fmt::format("the uuid {} has {}", masked(uuid), uuid.size());
+        uuid.empty() ? "the uuid is empty" : fmt::format("the uuid {} has {}", uuid_tail(uuid), uuid.size());
     problems_.warning(
         given->position(),
         fmt::format("{}, a real one has {} characters: a middleware does not know it and will refuse the readings; it "

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "config/text.hpp"
+#include "core/ascii.hpp"
 
 namespace vz::config {
 namespace {
@@ -50,8 +51,7 @@ std::vector<Problem> Problems::take() {
 
 void append_key(std::string& path, std::string_view key) {
   const auto plain = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-' ||
-           c == '$';
+    return is_digit(c) || is_letter(c) || c == '_' || c == '-' || c == '$';
   };
   if (!key.empty() && key.size() <= kMaxKey && std::all_of(key.begin(), key.end(), plain)) {
     if (!path.empty()) path += '.';

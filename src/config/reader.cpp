@@ -9,6 +9,8 @@
 #include <unordered_map>
 
 #include "config/text.hpp"
+#include "core/ascii.hpp"
+#include "core/utf8.hpp"
 
 namespace vz::config {
 namespace {
@@ -17,8 +19,7 @@ constexpr std::size_t kMaxShown = 16;  // bytes of a value without quotes, which
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kNoBreakSpace = "\xC2\xA0";
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+constexpr bool is_name_letter(char c) { return is_letter(c) || c == '_'; }
 constexpr bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 bool is_typographic_quote(std::string_view text) {
@@ -39,9 +40,9 @@ double saturated(std::string_view token) {
 std::optional<Value> number_of(std::string_view token) {
   const bool negative = token.starts_with('-');
   std::string_view rest = token.substr(negative ? 1 : 0);
-  if (same_ignoring_case(rest, "infinity"))
+  if (equal_ignoring_case(rest, "infinity"))
     return Value(negative ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity());
-  if (!negative && same_ignoring_case(rest, "nan")) return Value(std::numeric_limits<double>::quiet_NaN());
+  if (!negative && equal_ignoring_case(rest, "nan")) return Value(std::numeric_limits<double>::quiet_NaN());
 
   std::size_t i = 0;
   const auto digits = [&] {
@@ -180,9 +181,9 @@ void Parser::skip_nul() {
 std::string Parser::found() const {
   if (end()) return "the end of the file";
   const char c = peek();
-  if (is_letter(c) || is_digit(c)) {
+  if (is_name_letter(c) || is_digit(c)) {
     std::size_t stop = at_;
-    while (stop < text_.size() && stop < at_ + 21 && (is_letter(text_[stop]) || is_digit(text_[stop]))) ++stop;
+    while (stop < text_.size() && stop < at_ + 21 && (is_name_letter(text_[stop]) || is_digit(text_[stop]))) ++stop;
     return shown(text_.substr(at_, stop - at_), 20);
   }
   if (c == '"' || c == '\'') {
@@ -312,7 +313,7 @@ bool Parser::value(Value& out, Mark& mark) {
     out = std::move(text);
   } else if (is_digit(c) || c == '-' || c == '+' || c == '.') {
     number(out, mark);
-  } else if (is_letter(c) || (c == '/' && !rest().starts_with("//"))) {
+  } else if (is_name_letter(c) || (c == '/' && !rest().starts_with("//"))) {
     word(out, mark);
   } else if (c == ',' || c == '}' || c == ']') {
     return give_up(mark.value, fmt::format("found {} where a value was expected", found()));
@@ -401,7 +402,7 @@ bool Parser::key(std::string& out) {
   ran_over_ = false;
   if (peek() == '"' || peek() == '\'') return string(out);
   const Place begin = here();
-  if (is_letter(peek())) {
+  if (is_name_letter(peek())) {
     const std::size_t stop = word_end(":=,{}[]\"'");
     out = text_.substr(at_, stop - at_);
     error(begin, fmt::format("the name {} must stand in quotes", shown(out)));
@@ -449,7 +450,7 @@ bool Parser::array(Value& out, Mark& mark) {
 /// What follows an element: a comma, the closing bracket (then `closed`), or a mistake.
 bool Parser::after_element(char closing, Place begin, bool& closed) {
   const Place value_end = last_end_;
-  const bool adjacent = after_string_ && (is_letter(peek()) || is_digit(peek()));
+  const bool adjacent = after_string_ && (is_name_letter(peek()) || is_digit(peek()));
   if (!skip_space()) return false;
   if (end()) return give_up_incomplete();
   const char c = peek();
@@ -467,7 +468,7 @@ bool Parser::after_element(char closing, Place begin, bool& closed) {
                    fmt::format("a closing quote seems to be missing: the text that begins here goes on to "
                                "line {} column {}, where {} follows",
                                value_end.line, value_end.column - 1, found()));
-  if (c == '"' || c == '\'' || c == '{' || c == '[' || is_letter(c) || is_digit(c) || c == '-') {
+  if (c == '"' || c == '\'' || c == '{' || c == '[' || is_name_letter(c) || is_digit(c) || c == '-') {
     error(value_end, fmt::format("a comma is missing here, before {} in line {}", found(), line_));
     return true;
   }
@@ -567,7 +568,7 @@ std::string Parser::unquoted(std::string_view token) const {
 void Parser::number(Value& out, Mark& mark) {
   const Place begin = here();
   std::size_t stop = at_;
-  while (stop < text_.size() && (is_digit(text_[stop]) || is_letter(text_[stop]) ||
+  while (stop < text_.size() && (is_digit(text_[stop]) || is_name_letter(text_[stop]) ||
                                  std::string_view{"+-."}.find(text_[stop]) != std::string_view::npos))
     ++stop;
   if (auto read = number_of(text_.substr(at_, stop - at_))) {
@@ -593,18 +594,18 @@ void Parser::word(Value& out, Mark& mark) {
   const std::size_t note = std::min(token.find("//"), token.find("/*"));
   if (note != std::string_view::npos && note > 0 && token[note - 1] != ':') token = token.substr(0, note);
   step_to(at_ + token.size());
-  if (same_ignoring_case(token, "true")) {
+  if (equal_ignoring_case(token, "true")) {
     out = true;
-  } else if (same_ignoring_case(token, "false")) {
+  } else if (equal_ignoring_case(token, "false")) {
     out = false;
-  } else if (same_ignoring_case(token, "null")) {
+  } else if (equal_ignoring_case(token, "null")) {
     out = nullptr;
   } else if (auto read = number_of(token)) {
     out = std::move(*read);  // NaN, Infinity
   } else {
     constexpr std::string_view kSwitches[] = {"yes", "no", "on", "off", "ja", "nein"};
     const bool flag = std::any_of(std::begin(kSwitches), std::end(kSwitches),
-                                  [&](std::string_view known) { return same_ignoring_case(token, known); });
+                                  [&](std::string_view known) { return equal_ignoring_case(token, known); });
     const bool half_quoted = peek() == '"' || peek() == '\'';
     if (half_quoted) step();
     if (flag) {

@@ -7,8 +7,9 @@
 
 #include "config/reader.hpp"
 #include "config/tables.hpp"
-#include "core/outbox_options.hpp"
 #include "config/text.hpp"
+#include "core/ascii.hpp"
+#include "core/outbox_options.hpp"
 
 namespace vz::config {
 namespace {
@@ -65,9 +66,9 @@ std::string any_case(std::span<const std::string_view> words) {
   for (const auto word : words) {
     if (pattern.size() > 2) pattern += '|';
     for (const char c : lower(word)) {
-      if (c >= 'a' && c <= 'z')
-        pattern += fmt::format("[{}{}]", c, static_cast<char>(c - 'a' + 'A'));
-      else if ((c >= '0' && c <= '9') || c == '_' || c == '-')
+      if (is_small(c))
+        pattern += fmt::format("[{}{}]", c, upper(c));
+      else if (is_digit(c) || c == '_' || c == '-')
         pattern += c;
       else
         pattern += fmt::format("\\{}", c);

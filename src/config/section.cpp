@@ -9,6 +9,7 @@
 
 #include "config/tables.hpp"
 #include "config/text.hpp"
+#include "core/ascii.hpp"
 
 namespace vz::config {
 namespace {
@@ -67,7 +68,7 @@ std::string correction(const OptionSpec& spec, const Value& value) {
   std::string right;
   switch (spec.type) {
     case OptionType::boolean:
-      if (text != nullptr && (same_ignoring_case(*text, "true") || same_ignoring_case(*text, "false")))
+      if (text != nullptr && (equal_ignoring_case(*text, "true") || equal_ignoring_case(*text, "false")))
         right = lower(*text);
       if (value == Value(0)) right = "false";
       if (value == Value(1)) right = "true";
@@ -112,7 +113,7 @@ struct Conversion {
 void convert_choice(const OptionSpec& spec, const std::string& given, Conversion& out) {
   const auto choices = split(spec.choices, '|');
   const auto known = std::find_if(choices.begin(), choices.end(),
-                                  [&](std::string_view choice) { return same_ignoring_case(choice, given); });
+                                  [&](std::string_view choice) { return equal_ignoring_case(choice, given); });
   if (known != choices.end()) {
     if (spec.type == OptionType::string) out.value = std::string{*known};
     return;

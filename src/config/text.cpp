@@ -7,12 +7,13 @@
 #include <array>
 #include <tuple>
 
+#include "core/ascii.hpp"
+#include "core/utf8.hpp"
+
 namespace vz::config {
 namespace {
 
 constexpr std::size_t kMaxCompared = 40;
-
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// Edit distance in which two swapped neighbours count as one error (optimal string alignment).
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -78,49 +79,6 @@ bool names_secret(std::string_view name) {
   const std::string small = lower(name);
   return std::any_of(std::begin(kParts), std::end(kParts),
                      [&](std::string_view part) { return small.find(part) != std::string::npos; });
-}
-
-std::string masked(std::string_view uuid) {
-  return "..." + printable(uuid.substr(uuid.size() > 6 ? uuid.size() - 6 : 0));
-}
-
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  if (text.empty()) return 0;
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xC2 && first < 0xE0   ? 2
-                             : first >= 0xE0 && first < 0xF0 ? 3
-                             : first >= 0xF0 && first < 0xF5 ? 4
-                                                             : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  const unsigned second = byte(1);
-  if (first == 0xE0 && second < 0xA0) return 0;   // overlong
-  if (first == 0xED && second >= 0xA0) return 0;  // surrogates
-  if (first == 0xF0 && second < 0x90) return 0;   // overlong
-  if (first == 0xF4 && second >= 0x90) return 0;  // beyond U+10FFFF
-  return length;
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
-std::string lower(std::string_view text) {
-  std::string out{text};
-  for (char& c : out) c = lower(c);
-  return out;
-}
-
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {

@@ -24,17 +24,6 @@ bool names_secret(std::string_view name);
 /// `http://user:password@host` without user and password, whatever characters the password has.
 std::string without_credentials(std::string text);
 
-/// A uuid as it may stand in a log (it is a write key): `...` and its last six characters.
-std::string masked(std::string_view uuid);
-
-/// Length of the UTF-8 character at the beginning of `text`, 0 if there is no valid one.
-std::size_t utf8_length(std::string_view text);
-bool is_utf8(std::string_view text);
-
-/// ASCII only, independent of the locale.
-std::string lower(std::string_view text);
-bool same_ignoring_case(std::string_view a, std::string_view b);
-
 /// The parts of `text` between `separator`; none for an empty text.
 std::vector<std::string_view> split(std::string_view text, char separator);
 /// The inverse, with `last` before the last part: "a, b or c".

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "config/tables.hpp"
+#include "core/ascii.hpp"
 #include "core/outbox_options.hpp"
 #include "config/text.hpp"
 
@@ -79,7 +80,7 @@ std::vector<std::string> homes(std::string_view name, Level level, const Registr
 std::string unknown_name(std::string_view name, const Where& where, const Registry& registry) {
   const auto names = own_names(where);
   const std::string_view meant = closest(name, names);
-  if (!meant.empty() && same_ignoring_case(meant, name))
+  if (!meant.empty() && equal_ignoring_case(meant, name))
     return fmt::format("unknown option {}; did you mean {}? Capital and small letters differ", shown(name),
                        shown(meant));
 

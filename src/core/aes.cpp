@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/aes.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <vector>
+
+#include "core/ascii.hpp"
+#include "core/hex.hpp"
 
 namespace vz {
 namespace {
@@ -24,7 +29,18 @@ void double_block(AesBlock& block) {
 
 }  // namespace
 
-void AesCbc::Free::operator()(void* context) const { EVP_CIPHER_CTX_free(cipher(context)); }
+std::optional<AesBlock> parse_aes_key(std::string_view text) {
+  if (text.size() != 2 * kAesBlock || !all_hex_digits(text)) return std::nullopt;
+  std::vector<std::byte> bytes = parse_hex(text);
+  AesBlock key{};
+  std::copy_n(bytes.begin(), kAesBlock, key.begin());
+  wipe(bytes);
+  return key;
+}
+
+void wipe(std::span<std::byte> secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
+
+void FreeAesContext::operator()(void* context) const { EVP_CIPHER_CTX_free(cipher(context)); }  // wipes the key
 
 AesCbc::AesCbc(Direction direction) : direction_(direction), context_(EVP_CIPHER_CTX_new()) {
   const int encrypt = direction == Direction::encrypt ? 1 : 0;
@@ -67,6 +83,29 @@ bool aes_cmac(AesCbc& encrypt, const AesBlock& key, std::span<const std::byte> m
   if (!encrypt.run(key, mac, block)) return false;
   mac = block;
   return true;
+}
+
+AesGcm::AesGcm(const AesBlock& key) : context_(EVP_CIPHER_CTX_new()) {
+  if (context_ == nullptr || EVP_DecryptInit_ex(cipher(context_.get()), EVP_aes_128_gcm(), nullptr, octets(key.data()), nullptr) != 1)
+    context_.reset();
+}
+
+AesGcm::Verdict AesGcm::decrypt(std::span<const std::byte, kNonce> nonce, std::span<const std::byte> associated,
+                                std::span<std::byte> data, std::span<const std::byte> tag) {
+  if (context_ == nullptr || tag.size() > kAesBlock) return Verdict::refused;
+  EVP_CIPHER_CTX* context = cipher(context_.get());
+  int count = 0;
+  if (EVP_DecryptInit_ex(context, nullptr, nullptr, nullptr, octets(nonce.data())) != 1 ||
+      EVP_DecryptUpdate(context, nullptr, &count, octets(associated.data()), static_cast<int>(associated.size())) != 1 ||
+      EVP_DecryptUpdate(context, octets(data.data()), &count, octets(data.data()), static_cast<int>(data.size())) != 1)
+    return Verdict::refused;
+  if (tag.empty()) return Verdict::unknown;
+  AesBlock wanted{};  // OpenSSL takes no constant
+  std::copy(tag.begin(), tag.end(), wanted.begin());
+  std::array<unsigned char, kAesBlock> rest;
+  const bool good = EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag.size()), wanted.data()) == 1 &&
+                    EVP_DecryptFinal_ex(context, rest.data(), &count) == 1;
+  return good ? Verdict::authentic : Verdict::unknown;
 }
 
 }  // namespace vz

@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <array>
 
-#include "core/hex.hpp"
+#include "core/ascii.hpp"
+
 
 namespace vz {
 namespace {

@@ -4,20 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
+
+#include "core/ascii.hpp"
 
 namespace vz {
-namespace {
-
-int digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-}  // namespace
-
 std::vector<std::byte> parse_hex(std::string_view text) {
   std::vector<std::byte> bytes;
   bytes.reserve((text.size() + 1) / 2);
@@ -26,7 +16,7 @@ std::vector<std::byte> parse_hex(std::string_view text) {
     if (pair.front() == ' ') pair.remove_prefix(1);
     int value = 0;
     for (const char c : pair) {
-      const int d = digit(c);
+      const int d = hex_value(c);
       if (d < 0) break;
       value = value * 16 + d;
     }
@@ -36,17 +26,11 @@ std::vector<std::byte> parse_hex(std::string_view text) {
 }
 
 std::string hex_problem(std::string_view text) {
-  const auto odd = std::find_if(text.begin(), text.end(), [](char c) { return digit(c) < 0; });
+  const auto odd = std::find_if(text.begin(), text.end(), [](char c) { return !is_hex_digit(c); });
   if (odd != text.end())
     return fmt::format("has the character '{}', which is no hexadecimal digit; expected pairs like 2F3F210D0A", *odd);
   if (text.size() % 2 != 0) return "has an odd number of hexadecimal digits; the last one alone becomes a byte";
   return {};
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
-  });
 }
 
 }  // namespace vz

@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-
 namespace vz {
 
 /// The bytes of a hexadecimal option text, read as the old daemon read it: two characters a byte, a single last digit is
@@ -15,8 +14,5 @@ std::vector<std::byte> parse_hex(std::string_view text);
 
 /// What is odd about a hexadecimal text, empty if nothing is. A text that the old daemon took is never an error.
 std::string hex_problem(std::string_view text);
-
-/// ASCII letter case does not count.
-bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 }  // namespace vz

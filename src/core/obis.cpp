@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/ascii.hpp"
 #include "vz/obis.hpp"
 
 #include <fmt/format.h>
@@ -65,7 +66,7 @@ std::optional<Obis> Obis::parse(std::string_view text) {
     first_separator = false;
   };
   for (const char c : text) {
-    if (c >= '0' && c <= '9') {
+    if (is_digit(c)) {
       if (letter) return std::nullopt;
       value = value * 10 + static_cast<unsigned>(c - '0');
       if (value > 0xFFFFFF) return std::nullopt;

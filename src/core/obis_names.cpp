@@ -7,6 +7,8 @@
 #include <array>
 #include <optional>
 
+#include "core/ascii.hpp"
+
 namespace vz {
 namespace {
 
@@ -236,8 +238,6 @@ constexpr Maker kMakers[] = {
     {"ZIV", "ZIV"},
     {"ZPA", "ZPA"},
 };
-
-char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
 
 }  // namespace
 

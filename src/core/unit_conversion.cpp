@@ -6,6 +6,8 @@
 #include <iterator>
 #include <numeric>
 
+#include "core/ascii.hpp"
+
 namespace vz {
 namespace {
 
@@ -84,12 +86,6 @@ constexpr Row kRows[] = {
     {"°", Quantity::angle, 1, 1, 0.0, "deg"},
 };
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same_but_for_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
-}
-
 bool is_listed(std::string_view text, std::string_view list) {
   while (!list.empty()) {
     const auto blank = list.find(' ');
@@ -107,7 +103,7 @@ const Row* find(std::string_view text) {
   const Row* found = nullptr;
   for (const Row& row : kRows) {
     const bool prefix_differs = lower(text[0]) == 'm' && row.name[0] != text[0] && !row.name.starts_with("m3");
-    if (prefix_differs || !same_but_for_case(row.name, text)) continue;
+    if (prefix_differs || !equal_ignoring_case(row.name, text)) continue;
     if (found != nullptr) return nullptr;
     found = &row;
   }

@@ -13,6 +13,7 @@
 #include <optional>
 #include <utility>
 
+#include "local/json_members.hpp"
 #include "platform/wait.hpp"
 
 namespace vz::local {
@@ -131,11 +132,8 @@ Expected<Json> ControlClient::ask(const ControlRequest& request, std::chrono::se
     return tl::unexpected(Error{
         .what = "the answer is not understood", .where = path_, .remedy = "do both programs have the same version?"});
   if (answer.value("ok", Json()) == true) return answer;
-  const auto text = [&](const char* name) {
-    const auto it = answer.find(name);
-    return it != answer.end() && it->is_string() ? it->get<std::string>() : std::string{};
-  };
-  return tl::unexpected(Error{.what = text("error"), .where = {}, .remedy = text("remedy")});
+  return tl::unexpected(
+      Error{.what = member<std::string>(answer, "error"), .where = {}, .remedy = member<std::string>(answer, "remedy")});
 }
 
 Expected<BorrowedLine> BorrowedLine::borrow(const std::string& path, const std::string& device,
@@ -146,17 +144,28 @@ Expected<BorrowedLine> BorrowedLine::borrow(const std::string& path, const std::
     if (no_daemon(connection.error())) return line;
     return tl::unexpected(connection.error());
   }
-  ControlRequest request;
-  request.kind = ControlRequest::Kind::lend;
-  request.device = device;
-  request.limit = std::clamp(limit, std::chrono::seconds{1}, kLongestLending);
-  const auto answer = connection->ask(request);
+  line.request_.kind = ControlRequest::Kind::lend;
+  line.request_.device = device;
+  line.request_.limit = std::clamp(limit, std::chrono::seconds{1}, kLongestLending);
+  const auto answer = connection->ask(line.request_);
   if (!answer) return tl::unexpected(answer.error());
   if (const auto meters = answer->find("meters"); meters != answer->end() && meters->is_array())
     for (const Json& meter : *meters)
       if (meter.is_number_integer()) line.meters_.push_back(meter.get<int>());
   if (!line.meters_.empty()) line.connection_.push_back(std::move(*connection));
   return line;
+}
+
+bool BorrowedLine::disturbed() const {
+  return !connection_.empty() && wait_for(connection_.front().fd(), POLLIN, steady_clock::now());
+}
+
+Expected<void> BorrowedLine::renew() {
+  if (connection_.empty()) return {};
+  // what stands there unasked is the news of the line's end, and so is the first answer
+  const auto answer = connection_.front().ask(request_);
+  if (!answer) return tl::unexpected(answer.error());
+  return {};
 }
 
 }  // namespace vz::local

@@ -22,7 +22,7 @@ class ControlClient final {
   Expected<nlohmann::ordered_json> ask(const ControlRequest& request, std::chrono::seconds patience = kPatience);
   static constexpr std::chrono::seconds kPatience{60};
 
-  /// Readable once the daemon has something to say unasked, or is gone: for who has borrowed a line.
+  /// Readable once the daemon has something to say unasked, or is gone.
   [[nodiscard]] int fd() const { return fd_.get(); }
 
  private:
@@ -47,6 +47,11 @@ class BorrowedLine final {
   static Expected<BorrowedLine> borrow(const std::string& path, const std::string& device,
                                        std::chrono::seconds limit = kLendFor);
 
+  /// Has the time begin anew. An Error: the line is not borrowed any more.
+  Expected<void> renew();
+  /// Something has come that was not asked for: the daemon has taken the line back, or has ended. renew() says which.
+  [[nodiscard]] bool disturbed() const;
+
   /// The numbers of the meters that are not read meanwhile.
   [[nodiscard]] const std::vector<int>& meters() const { return meters_; }
 
@@ -54,6 +59,7 @@ class BorrowedLine final {
   BorrowedLine() = default;
   std::vector<ControlClient> connection_;  ///< one or none; its end gives the line back
   std::vector<int> meters_;
+  ControlRequest request_;  ///< that borrowed it
 };
 
 }  // namespace vz::local

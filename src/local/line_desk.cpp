@@ -101,9 +101,12 @@ std::vector<HeldLine*> LineDesk::users_of(const ControlRequest& request) const {
 }
 
 std::optional<Json> LineDesk::lend(const ControlRequest& request, Client client, MonoTime now) {
-  if (borrows(client.id))
-    return bad_answer({.what = "this connection has borrowed already", .where = {}, .remedy = "give back first"});
   const std::vector<HeldLine*> users = users_of(request);
+  if (const auto loan = loan_by(client.id); loan != loans_.end()) {
+    if (loan->pending || loan->lines != users)
+      return bad_answer({.what = "this connection has borrowed already", .where = {}, .remedy = "give back first"});
+    return prolonged(*loan, request, now);
+  }
   if (request.meter && users.empty()) return no_such_meter(*request.meter);
   for (const HeldLine* line : users) {
     if (const Loan* loan = loan_of(line))
@@ -116,7 +119,7 @@ std::optional<Json> LineDesk::lend(const ControlRequest& request, Client client,
     answer["meters"] = Json::array();
     return answer;
   }
-  loans_.push_back({client, users, request.limit, now});
+  loans_.push_back({client, users, request.limit, now, now});
   for (HeldLine* line : users) line->hold(Hold::lent);
   return lent(client.id, now);
 }
@@ -134,9 +137,19 @@ std::optional<Json> LineDesk::lent(std::uint64_t client, MonoTime now) {
       {.what = fmt::format("mtr{} does not let go of its line", meter), .where = {}, .remedy = "try again"});
 }
 
+/// Who asks again for what it has still lives, and goes on.
+Json LineDesk::prolonged(Loan& loan, const ControlRequest& request, MonoTime now) {
+  loan.limit = request.limit;
+  loan.from = now;
+  Json answer = good_answer();
+  answer["meters"] = meters(loan.lines);
+  answer["seconds"] = loan.limit.count();
+  return answer;
+}
+
 Json LineDesk::lent_answer(Loan& loan, MonoTime now) {
   loan.pending = false;
-  loan.since = now;
+  loan.since = loan.from = now;
   for (const HeldLine* line : loan.lines)
     log_.print(Level::alert, section(*line),
                "{} is lent to process {} for {} s at most; the meter is not read meanwhile", text(line->endpoint()),

@@ -36,7 +36,8 @@ class LineDesk {
   nlohmann::ordered_json pause(int meter, Client client);
   nlohmann::ordered_json resume(int meter, Client client);
 
-  /// Begins to lend: empty if the answer has to wait until the lines are closed (lent() has it then).
+  /// Begins to lend: empty if the answer has to wait until the lines are closed (lent() has it then). Of a connection that
+  /// has borrowed just that already the time begins anew.
   std::optional<nlohmann::ordered_json> lend(const ControlRequest& request, Client client, MonoTime now);
   /// The answer to a lend() that had to wait, once there is one: the lines are closed, or one stayed open too long.
   std::optional<nlohmann::ordered_json> lent(std::uint64_t client, MonoTime now);
@@ -56,8 +57,9 @@ class LineDesk {
     std::vector<HeldLine*> lines;
     std::chrono::seconds limit{};
     MonoTime since{};
+    MonoTime from{};      ///< where `limit` begins
     bool pending = true;  ///< not closed yet
-    [[nodiscard]] MonoTime ends() const { return since + (pending ? kPatience : limit); }
+    [[nodiscard]] MonoTime ends() const { return from + (pending ? kPatience : limit); }
   };
   enum class Why { given_back, connection_ended, time_over, stayed_open };
 
@@ -67,6 +69,7 @@ class LineDesk {
   [[nodiscard]] std::vector<Loan>::iterator loan_by(std::uint64_t client);
   [[nodiscard]] bool paused(const HeldLine* line) const;
   nlohmann::ordered_json lent_answer(Loan& loan, MonoTime now);
+  static nlohmann::ordered_json prolonged(Loan& loan, const ControlRequest& request, MonoTime now);
   void end(std::vector<Loan>::iterator loan, Why why, MonoTime now);
 
   std::vector<HeldLine*> lines_;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/ascii.hpp"
 #include "core/health.hpp"
 #include "local/status_json.hpp"
 
@@ -169,8 +170,6 @@ void write_process(const ProcessFigures& process, Page& page) {
   one("process_threads", "gauge", "Threads.", process.threads);
   one("process_start_time_seconds", "gauge", "When the process was started, in seconds since 1970.", process.start_seconds);
 }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 }  // namespace
 

@@ -5,18 +5,13 @@
 #include <string_view>
 #include <utility>
 
+#include "core/uuid.hpp"
+
 namespace vz::local {
 namespace {
 
 using Json = nlohmann::ordered_json;
 using Kind = ControlRequest::Kind;
-
-constexpr std::size_t kShown = 6;
-
-/// A uuid is a write key: shown by its end.
-std::string shown(std::string_view uuid) {
-  return fmt::format("...{}", uuid.size() > kShown ? uuid.substr(uuid.size() - kShown) : std::string_view{});
-}
 
 std::int64_t ms(WallTime time) { return time.time_since_epoch().count(); }
 
@@ -26,9 +21,6 @@ Json counted(const Expected<std::uint64_t>& count) {
   answer["count"] = *count;
   return answer;
 }
-
-/// What was asked for, in an answer: never more of a uuid than its end.
-std::string asked(std::string_view end) { return end.size() > kShown ? shown(end) : fmt::format("...{}", end); }
 
 Error refused(std::string what, std::string remedy) {
   return {.what = std::move(what), .where = {}, .remedy = std::move(remedy)};
@@ -84,7 +76,7 @@ Json OutboxDesk::queues() const {
   Json list = Json::array();
   for (const Entry& entry : entries()) {
     const QueueStats& stats = entry.stats;
-    list.push_back({{"channel", shown(entry.name.channel)},
+    list.push_back({{"channel", uuid_tail(entry.name.channel)},
                     {"endpoint", entry.unstamped.value_or(entry.name.endpoint)},
                     {"section", entry.section},
                     {"orphan", entry.section.empty()},
@@ -107,17 +99,17 @@ Expected<OutboxDesk::Entry> OutboxDesk::find(const QueuePattern& pattern) const 
   std::vector<Entry> fits;
   for (Entry& entry : entries()) {
     const bool by_section = !entry.section.empty() && entry.section == pattern.channel;
-    const bool by_uuid = end.size() >= kShown && std::string_view{entry.name.channel}.ends_with(end);
+    const bool by_uuid = end.size() >= kUuidShown && std::string_view{entry.name.channel}.ends_with(end);
     if ((by_section || by_uuid) && entry.name.endpoint.find(pattern.endpoint) != std::string::npos)
       fits.push_back(std::move(entry));
   }
   if (fits.size() == 1) return std::move(fits.front());
   if (fits.empty())
     return tl::unexpected(
-        refused(fmt::format("there is no queue for channel '{}'{}", asked(end),
+        refused(fmt::format("there is no queue for channel '{}'{}", uuid_tail(end),
                             pattern.endpoint.empty() ? "" : " at that endpoint"),
                 "name it by the last six characters of its uuid, or as chn0; the list of queues has all"));
-  return tl::unexpected(refused(fmt::format("{} queues fit channel '{}'", fits.size(), asked(end)),
+  return tl::unexpected(refused(fmt::format("{} queues fit channel '{}'", fits.size(), uuid_tail(end)),
                                 "give more of the uuid's end, or a part of the endpoint's name"));
 }
 
@@ -127,7 +119,7 @@ Json OutboxDesk::rejected(const ControlRequest& request) {
   Json list = Json::array();
   for (const RejectedReading& reading : *page)
     list.push_back({{"id", reading.id},
-                    {"channel", shown(reading.queue.channel)},
+                    {"channel", uuid_tail(reading.queue.channel)},
                     {"endpoint", reading.queue.endpoint},
                     {"stamp", ms(reading.stamp)},
                     {"value", reading.value},
@@ -146,7 +138,7 @@ Json OutboxDesk::export_page(const ControlRequest& request) {
   Json list = Json::array();
   for (const QueuedReading& reading : *page) list.push_back({reading.sequence, ms(reading.stamp), reading.value});
   Json answer = good_answer();
-  answer["channel"] = shown(queue->name.channel);
+  answer["channel"] = uuid_tail(queue->name.channel);
   answer["endpoint"] = queue->unstamped.value_or(queue->name.endpoint);
   answer["unstamped"] = queue->unstamped.has_value();
   answer["readings"] = std::move(list);

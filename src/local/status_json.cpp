@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "local/status_json.hpp"
 
-#include <concepts>
 #include <cstdint>
 #include <utility>
 
 #include "core/health.hpp"
+#include "local/json_members.hpp"
 
 namespace vz::local {
 namespace {
@@ -83,41 +83,6 @@ Json service(const ServiceReport& report) {
           {"trouble", report.trouble},
           {"trouble_since", when(report.trouble_since)},
           {"counters", std::move(counters)}};
-}
-
-// Reading back: each of these leaves `to` alone if there is no such member of that type.
-
-void take(const Json& from, const char* name, std::string& to) {
-  if (const auto it = from.find(name); it != from.end() && it->is_string()) to = it->get<std::string>();
-}
-
-template <std::unsigned_integral T>
-requires(!std::same_as<T, bool>) void take(const Json& from, const char* name, T& to) {
-  if (const auto it = from.find(name); it != from.end() && it->is_number_unsigned()) to = it->get<T>();
-}
-
-void take(const Json& from, const char* name, int& to) {
-  const auto it = from.find(name);
-  if (it != from.end() && it->is_number_unsigned() && it->get<std::uint64_t>() < 1'000'000) to = it->get<int>();
-}
-
-void take(const Json& from, const char* name, bool& to) {
-  if (const auto it = from.find(name); it != from.end() && it->is_boolean()) to = it->get<bool>();
-}
-
-void take(const Json& from, const char* name, std::optional<double>& to) {
-  if (const auto it = from.find(name); it != from.end() && it->is_number()) to = it->get<double>();
-}
-
-void take(const Json& from, const char* name, std::optional<WallTime>& to) {
-  const auto it = from.find(name);
-  if (it != from.end() && it->is_number_integer()) to = WallTime{std::chrono::milliseconds{it->get<std::int64_t>()}};
-}
-
-void take(const Json& from, const char* name, WallTime& to) {
-  std::optional<WallTime> time;
-  take(from, name, time);
-  if (time) to = *time;
 }
 
 /// The member of that name if it is an array of objects; else an empty one.

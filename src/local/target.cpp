@@ -3,16 +3,12 @@
 
 #include <algorithm>
 
+#include "core/ascii.hpp"
+
 namespace vz::local {
 namespace {
 
 enum class Plus { literal, blank };
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char small = static_cast<char>(c | 0x20);
-  return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
-}
 
 /// Appends the decoded text; false if it cannot be decoded.
 bool decode(std::string_view text, Plus plus, std::string& out) {
@@ -22,8 +18,8 @@ bool decode(std::string_view text, Plus plus, std::string& out) {
       c = ' ';
     } else if (c == '%') {
       if (text.size() - i < 3) return false;
-      const int high = hex_digit(text[i + 1]);
-      const int low = hex_digit(text[i + 2]);
+      const int high = hex_value(text[i + 1]);
+      const int low = hex_value(text[i + 2]);
       if (high < 0 || low < 0) return false;
       c = static_cast<char>(high * 16 + low);
       i += 2;

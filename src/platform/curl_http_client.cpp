@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
+#include "core/ascii.hpp"
 #include "vz/version.hpp"
 
 namespace vz {
@@ -32,13 +32,8 @@ bool has_control_characters(std::string_view text) {
 
 std::string_view name_of(std::string_view header) { return header.substr(0, header.find(':')); }
 
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
 bool has_header(const std::vector<std::string>& headers, std::string_view name) {
-  return std::any_of(headers.begin(), headers.end(), [&](const std::string& h) { return same_name(name_of(h), name); });
+  return std::any_of(headers.begin(), headers.end(), [&](const std::string& h) { return equal_ignoring_case(name_of(h), name); });
 }
 
 // libcurl takes "Name:" as "leave this header out" and wants "Name;" for one without a value.

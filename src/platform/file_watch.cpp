@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "platform/file_watch.hpp"
 
-#include <sys/inotify.h>
-
-#include <array>
-#include <cstring>
 #include <vector>
+
+#include "platform/inotify.hpp"
 
 namespace vz::platform {
 
@@ -65,36 +63,26 @@ void FileWatch::watch_file() {
 FileWatch::Heard FileWatch::heard() {
   Heard heard;
   if (!fd_) return heard;
-  constexpr int kMostReads = 64;  // a file that never rests must not hold the thread
-  alignas(inotify_event) std::array<char, 8192> buffer;
-  for (int i = 0; i < kMostReads; ++i) {
-    const ssize_t count = ::read(fd_.get(), buffer.data(), buffer.size());
-    if (count <= 0) break;
-    for (const char* at = buffer.data(); at < buffer.data() + count;) {
-      inotify_event event;
-      std::memcpy(&event, at, sizeof event);
-      const char* const name = at + sizeof event;
-      at = name + event.len;
-      if ((event.mask & IN_Q_OVERFLOW) != 0) heard.changed = true;
-      if (event.wd != folder_ && event.wd != file_) continue;
-      if (event.wd == folder_) {
-        const bool gone = (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0;
-        if (!gone && (event.len == 0 || awaited_ != name)) continue;
-        if (gone || awaited_ != name_ || event.wd == file_) {
-          watch_folder();
-          heard.changed = true;
-          continue;
-        }
+  take_inotify(fd_.get(), [&](const InotifyNews& news) {
+    if ((news.mask & IN_Q_OVERFLOW) != 0) heard.changed = true;
+    if (news.watch != folder_ && news.watch != file_) return;
+    if (news.watch == folder_) {
+      const bool gone = (news.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0;
+      if (!gone && (news.name.empty() || awaited_ != news.name)) return;
+      if (gone || awaited_ != name_ || news.watch == file_) {
+        watch_folder();
+        heard.changed = true;
+        return;
       }
-      if ((event.mask & IN_IGNORED) != 0) {
-        if (event.wd == file_) file_ = -1;
-        continue;
-      }
-      heard.changed = true;
-      if ((event.mask & IN_CLOSE_WRITE) != 0) heard.closed = true;
-      if ((event.mask & IN_MOVED_TO) != 0) heard.arrived = true;
     }
-  }
+    if ((news.mask & IN_IGNORED) != 0) {
+      if (news.watch == file_) file_ = -1;
+      return;
+    }
+    heard.changed = true;
+    if ((news.mask & IN_CLOSE_WRITE) != 0) heard.closed = true;
+    if ((news.mask & IN_MOVED_TO) != 0) heard.arrived = true;
+  });
   return heard;
 }
 

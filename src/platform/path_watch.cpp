@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "platform/path_watch.hpp"
 
-#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
+
+#include "platform/inotify.hpp"
 
 namespace vz::platform {
 namespace {
@@ -100,26 +99,15 @@ void PathWatch::forget_others(const std::vector<Name>& before) {
 
 bool PathWatch::heard() {
   if (!fd_) return false;
-  constexpr int kMostReads = 64;  // a folder that never rests must not hold the thread
-  bool news = false;
-  alignas(inotify_event) std::array<char, 8192> buffer;
-  for (int i = 0; i < kMostReads; ++i) {
-    const ssize_t count = ::read(fd_.get(), buffer.data(), buffer.size());
-    if (count <= 0) break;
-    for (const char* at = buffer.data(); at < buffer.data() + count;) {
-      inotify_event event;
-      std::memcpy(&event, at, sizeof event);
-      const char* const name = at + sizeof event;
-      at = name + event.len;
-      // by value: clang does not capture a struct that ends in a flexible array
-      const auto on_the_way = [&, folder = event.wd, mask = event.mask, length = event.len](const Name& known) {
-        if (known.folder != folder) return false;
-        return (mask & kFolder) != 0 || (length > 0 && !known.name.empty() && known.name == name);
-      };
-      if ((event.mask & IN_Q_OVERFLOW) != 0 || std::any_of(names_.begin(), names_.end(), on_the_way)) news = true;
-    }
-  }
-  if (!news) return false;
+  bool any = false;
+  take_inotify(fd_.get(), [&](const InotifyNews& news) {
+    const auto on_the_way = [&](const Name& known) {
+      if (known.folder != news.watch) return false;
+      return (news.mask & kFolder) != 0 || (!known.name.empty() && known.name == news.name);
+    };
+    if ((news.mask & IN_Q_OVERFLOW) != 0 || std::any_of(names_.begin(), names_.end(), on_the_way)) any = true;
+  });
+  if (!any) return false;
   follow_way();
   return there_;
 }

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <thread>
 
+#include "core/ascii.hpp"
 #include "platform/wait.hpp"
 
 namespace vz::platform {
@@ -75,7 +76,7 @@ std::string without_brackets(const std::string& host) {
 
 // A number must be a port number: the C library takes its last 16 bits, whatever it is. Names are left to it.
 bool usable_port(const std::string& port) {
-  if (port.find_first_not_of("0123456789") != std::string::npos) return true;
+  if (!all_digits(port)) return true;
   constexpr unsigned kLast = 65535;
   unsigned number = 0;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);

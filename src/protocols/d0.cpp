@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "core/ascii.hpp"
 #include "core/endpoint_options.hpp"
 #include "core/hex.hpp"
 #include "protocols/d0/session.hpp"
@@ -20,7 +21,7 @@ void check_hex_option(const char* name, const Options& options, ProblemSink& pro
 
 std::string check_key(const OptionValue& value) {
   const auto& text = std::get<std::string>(value);
-  if (text.empty() || d0::parse_key(text)) return {};
+  if (text.empty() || parse_aes_key(text)) return {};
   return fmt::format("is no key: expected 32 hexadecimal digits, and nothing else; found {} characters", text.size());
 }
 
@@ -74,9 +75,9 @@ d0::ChecksumMode checksum_mode(const std::string& text) {
 
 /// Encrypted telegrams are bytes of eight bits, and decrypted ones are always checked.
 void read_keys(const Options& options, d0::D0Settings& settings, ProblemSink& problems) {
-  if (!options.string("key").empty()) settings.key = d0::parse_key(options.string("key"));
+  if (!options.string("key").empty()) settings.key = parse_aes_key(options.string("key"));
   if (!options.string("auth_key").empty()) 
-    settings.authentication_key = d0::parse_key(authentication_key_digits(options.string("auth_key")));
+    settings.authentication_key = parse_aes_key(authentication_key_digits(options.string("auth_key")));
   if (!settings.key) {
     if (settings.authentication_key) problems.error("auth_key", "auth_key alone decrypts nothing; key is needed as well");
     return;

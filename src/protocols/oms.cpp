@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/ascii.hpp"
 #include "core/endpoint_options.hpp"
 #include "core/hex.hpp"
 #include "protocols/oms/session.hpp"
@@ -16,13 +17,9 @@ constexpr std::size_t kKeyDigits = 32;
 constexpr std::int64_t kPushTimeout = 60;
 constexpr std::int64_t kPullTimeout = 3;
 
-bool is_hexadecimal(std::string_view text) {
-  return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
-}
-
 std::string check_secondary(const OptionValue& value) {
   const auto& text = std::get<std::string>(value);
-  if ((text.size() == 8 || text.size() == 16) && is_hexadecimal(text)) return {};
+  if ((text.size() == 8 || text.size() == 16) && all_hex_digits(text)) return {};
   return "not a secondary address; expected the meter's 8 digits, or 16 hexadecimal digits with manufacturer, version and medium";
 }
 
@@ -66,7 +63,7 @@ std::optional<AesBlock> key_option(const Options& options, ProblemSink& problems
     problems.error("key", fmt::format("Key length needs to be 32! key has {} characters; expected 32 hexadecimal digits", text.size()));
     return std::nullopt;
   }
-  if (!is_hexadecimal(text))
+  if (!all_hex_digits(text))
     problems.warning("key", "key has characters that are no hexadecimal digits, so that nothing can be decrypted with it");
   const auto bytes = parse_hex(text);
   AesBlock key{};

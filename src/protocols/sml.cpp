@@ -2,6 +2,7 @@
 // Protocol sml: Smart Message Language, transport version 1.
 #include <algorithm>
 
+#include "core/ascii.hpp"
 #include "core/endpoint_options.hpp"
 #include "core/hex.hpp"
 #include "protocols/sml/session.hpp"

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/uuid.hpp"
+
 namespace vz {
 namespace {
 
@@ -31,10 +33,7 @@ void add_delivery(const DeliveryStatus& delivery, ChannelReport& report) {
 
 }  // namespace
 
-std::string channel_label(std::string_view uuid) {
-  constexpr std::size_t kShown = 6;
-  return fmt::format("channel ...{}", uuid.size() > kShown ? uuid.substr(uuid.size() - kShown) : std::string_view{});
-}
+std::string channel_label(std::string_view uuid) { return "channel " + uuid_tail(uuid); }
 
 StatusBoard::StatusBoard(std::string version, const Clock& clock, const Uploader& uploader, const DurableOutbox& outbox,
                          std::string outbox_path)

@@ -8,6 +8,8 @@
 #include <functional>
 #include <utility>
 
+#include "core/ascii.hpp"
+
 namespace vz {
 namespace {
 
@@ -19,7 +21,7 @@ constexpr MonoDuration kBudgetEvery = 12min;
 
 std::size_t kind_of(std::string_view message) {
   std::string letters{message};
-  std::erase_if(letters, [](char c) { return c >= '0' && c <= '9'; });
+  std::erase_if(letters, is_digit);
   return std::hash<std::string>{}(letters);
 }
 

@@ -44,7 +44,7 @@ Bytes sample() {
 double ours(const Bytes& bytes, long count, long& telegrams) {
   vz::sml::SmlSession session{vz::sml::SmlSettings{}};
   SessionOut out;
-  Instant now = test::sml::kNow;
+  Instant now = test::kNow;
   session.opened(now, out);
   double sum = 0.0;
   for (long n = 0; n < count; ++n) {
@@ -102,7 +102,7 @@ double libsml(const Bytes& bytes, long count, bool transport, long& telegrams) {
 int main(int argc, char** argv) {
   const std::string how = argc > 1 ? argv[1] : "ours";
   const long count = argc > 2 ? std::atol(argv[2]) : 100'000;
-  const Bytes bytes = argc > 3 ? test::sml::read_bytes(argv[3]) : sample();
+  const Bytes bytes = argc > 3 ? test::read_bytes(argv[3]) : sample();
   long telegrams = 0;
   double sum = 0.0;
   const auto from = std::chrono::steady_clock::now();

@@ -7,7 +7,7 @@
 
 #include "compat/fake_registry.hpp"
 #include "config/config.hpp"
-#include "config/text.hpp"
+#include "core/utf8.hpp"
 
 namespace {
 
@@ -17,7 +17,7 @@ void require(bool condition) {
 
 void check(const vz::Problem& problem) {
   const std::string line = vz::config::format(problem, "fuzz.conf");
-  require(line.size() < 8192 && vz::config::is_utf8(line));
+  require(line.size() < 8192 && vz::is_utf8(line));
   for (const char c : line) require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
   require(problem.position.line >= 1 && problem.position.column >= 1);
 }

@@ -18,7 +18,7 @@ namespace vz::test {
 inline constexpr std::string_view kKeyText = "0123456789ABCDEF0123456789abcdef";
 inline constexpr std::string_view kLuxembourgText = "00112233445566778899AABBCCDDEEFF";
 inline constexpr std::string_view kAuthText = "D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF";
-inline d0::Key key_of(std::string_view text) { return d0::parse_key(text).value(); }
+inline AesBlock key_of(std::string_view text) { return parse_aes_key(text).value(); }
 
 struct Seal {
   std::string_view key = kKeyText;

@@ -5,44 +5,23 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
-#include "core/hex.hpp"
 #include "protocols/oms/session.hpp"
+#include "support/decoding.hpp"
 
 namespace vz::test::oms {
 
-using Bytes = std::vector<std::byte>;
+using test::Bytes;
+using test::hex;
 using vz::oms::OmsSession;
 using vz::oms::OmsSettings;
-
-inline constexpr Instant kNow{MonoTime{std::chrono::seconds{1000}}, WallTime{std::chrono::seconds{1'700'000'000}}};
-
-inline Bytes operator+(Bytes a, const Bytes& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
-/// Blanks do not count.
-inline Bytes hex(std::string text) {
-  std::erase(text, ' ');
-  return parse_hex(text);
-}
 
 inline std::string text_of(std::span<const std::byte> bytes) {
   std::string text;
   for (const std::byte byte : bytes) text += fmt::format("{:02X}", std::to_integer<unsigned>(byte));
   return text;
-}
-
-inline Bytes read_bytes(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  Bytes out;
-  for (std::istreambuf_iterator<char> at(file), end; at != end; ++at) out.push_back(static_cast<std::byte>(*at));
-  return out;
 }
 
 inline std::byte sum_of(std::span<const std::byte> bytes) {
@@ -144,60 +123,11 @@ inline OmsSettings asking(unsigned address) {
   return settings;
 }
 
-/// What a session made of a stream.
-struct Decoded {
-  std::vector<std::vector<Reading>> telegrams;
-  std::vector<std::string> faults;  ///< silence left out
-  std::string written;              ///< hexadecimal
-  [[nodiscard]] std::vector<std::string> lines() const {
-    std::vector<std::string> out;
-    for (const auto& telegram : telegrams) {
-      out.push_back(fmt::format("telegram of {}", telegram.size()));
-      for (const auto& r : telegram)
-        out.push_back(fmt::format("{} {} {} {}", r.identifier.text(), r.value, r.unit.text(), r.stamp.time_since_epoch().count()));
-    }
-    for (const auto& fault : faults) out.push_back(fault);
-    out.push_back(written);
-    return out;
-  }
-};
-
 /// Feeds a listening session the stream in pieces that `next_size` chooses, and lets it time out at the end.
 template <typename NextSize>
 Decoded decode(std::span<const std::byte> stream, const OmsSettings& settings, NextSize next_size) {
   OmsSession session{settings};
-  SessionOut out;
-  Decoded result;
-  Instant now = kNow;
-  const auto collect = [&] {
-    if (out.telegrams > 0) result.telegrams.push_back(out.readings);
-    for (const auto& fault : out.faults)
-      if (fault.kind != FaultKind::silence) result.faults.emplace_back(vz::text(fault.kind));
-    for (const auto& action : out.actions)
-      if (const auto* bytes = std::get_if<WriteBytes>(&action)) result.written += text_of(bytes->bytes);
-  };
-  session.opened(now, out);
-  out.clear();
-  session.begin(now, out);
-  for (std::size_t at = 0; at < stream.size();) {
-    auto piece = stream.subspan(at, std::min<std::size_t>(stream.size() - at, std::max<std::size_t>(1, next_size())));
-    at += piece.size();
-    while (!piece.empty()) {
-      out.clear();
-      const auto used = session.received(piece, now, now.mono, out);
-      collect();
-      piece = piece.subspan(used);
-    }
-  }
-  for (int i = 0; i < 4; ++i) {
-    now.mono += std::chrono::seconds{100};
-    out.clear();
-    session.timer(now, out);
-    collect();
-  }
-  return result;
+  return test::decode(session, stream, next_size);
 }
-
-inline constexpr auto all_at_once = [] { return std::size_t{1} << 20U; };
 
 }  // namespace vz::test::oms

@@ -8,26 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "support/bytes.hpp"
+
 namespace vz::test::sml {
 
-using Bytes = std::vector<std::byte>;
-
-inline Bytes operator+(Bytes a, const Bytes& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
-inline Bytes hex(std::string_view text) {
-  Bytes out;
-  unsigned value = 0;
-  int digits = 0;
-  for (const char c : text) {
-    if (c == ' ' || c == '\n') continue;
-    value = value * 16 + static_cast<unsigned>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-    if (++digits % 2 == 0) out.push_back(static_cast<std::byte>(std::exchange(value, 0)));
-  }
-  return out;
-}
+using test::Bytes;
+using test::hex;
 
 /// A type-length field, in as many bytes as it takes, or in at least `heads`.
 inline Bytes head(unsigned type, std::size_t length, bool counts_itself, unsigned heads = 1) {

@@ -14,8 +14,8 @@
 #include "config/advice.hpp"
 #include "config/edit.hpp"
 #include "core/channel_advice.hpp"
+#include "core/uuid.hpp"
 #include "platform/curl_http_client.hpp"
-#include "sinks/web/text.hpp"
 #include "vz/protocol.hpp"
 #include "vz/sink.hpp"
 
@@ -125,7 +125,7 @@ json row_json(const Row& row) {
 
 void print_row(std::ostream& out, const Row& row) {
   const std::string name = fmt::format("mtr{} chn{}", row.meter->number, row.channel->number);
-  std::string text = fmt::format("{:<12} {:<20} {:<9}", name, row.channel->identifier_text, sinks::web::uuid_tail(row.channel->uuid));
+  std::string text = fmt::format("{:<12} {:<20} {:<9}", name, row.channel->identifier_text, uuid_tail(row.channel->uuid));
   if (row.entity) {
     text += fmt::format(" {:<20} {}", row.entity->title, row.entity->type);
     if (row.entity->resolution) text += fmt::format(", resolution {}", number(*row.entity->resolution));
@@ -237,7 +237,7 @@ std::optional<std::vector<Plan>> plan_one(const Settings& settings, const Wishes
   for (const ChannelSettings& channel : meter->channels) {
     if (!same(channel.identifier) || !(sends_to_middleware(channel) || waits_for_uuid(channel))) continue;
     if (!is_placeholder(channel.uuid)) {
-      err << fmt::format("mtr{} has a channel for {} already: {}\n", meter->number, wishes.identifier, sinks::web::uuid_tail(channel.uuid));
+      err << fmt::format("mtr{} has a channel for {} already: {}\n", meter->number, wishes.identifier, uuid_tail(channel.uuid));
       return std::nullopt;
     }
     plan.channel = &channel;

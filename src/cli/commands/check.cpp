@@ -18,6 +18,7 @@
 #include "config/advice.hpp"
 #include "config/config.hpp"
 #include "core/channel_advice.hpp"
+#include "core/uuid.hpp"
 #include "platform/clock.hpp"
 #include "platform/curl_http_client.hpp"
 #include "platform/http_call.hpp"
@@ -25,7 +26,6 @@
 #include "platform/transport_factory.hpp"
 #include "sinks/mqtt/settings.hpp"
 #include "sinks/web/options.hpp"
-#include "sinks/web/text.hpp"
 #include "sinks/web/unanswered.hpp"
 #include "vz/protocol.hpp"
 #include "vz/session.hpp"
@@ -102,7 +102,7 @@ class LiveCheck {
   }
 
   void channel(const MeterSettings& meter, const ChannelSettings& channel) {
-    const std::string about = fmt::format("chn{} {} {}", channel.number, channel.identifier_text, sinks::web::uuid_tail(channel.uuid));
+    const std::string about = fmt::format("chn{} {} {}", channel.number, channel.identifier_text, uuid_tail(channel.uuid));
     if (channel.sink->name == "volkszaehler") return middleware(about, meter, channel);
     if (channel.sink->name == "influxdb") return influxdb(about, channel);
     add(about, true, fmt::format("api {}", channel.sink->name));
@@ -208,7 +208,7 @@ int run(const CommandLine& line) {
 
   const auto text = config::read_file(wishes.config);
   if (!text) {
-    line.err << "Cannot open configfile " << text.error().text() << '\n';
+    line.err << text.error().text() << '\n';
     return EX_CONFIG;
   }
   config::Result result = config::load(*text, {all_protocols(), all_sinks()});

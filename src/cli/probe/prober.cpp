@@ -13,6 +13,7 @@
 #include "cli/probe/hearing.hpp"
 #include "cli/session_runner.hpp"
 #include "cli/traffic_text.hpp"
+#include "core/ascii.hpp"
 #include "platform/eighth_bit_filter.hpp"
 
 namespace vz::cli {
@@ -100,8 +101,7 @@ class Recorder {
   [[nodiscard]] bool greeting() const {
     for (std::size_t at = received_.find('/'); at != std::string::npos; at = received_.find('/', at + 1)) {
       const std::string_view rest = std::string_view{received_}.substr(at + 1);
-      const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
-      if (rest.size() >= 4 && letter(rest[0]) && letter(rest[1]) && letter(rest[2])) return true;
+      if (rest.size() >= 4 && std::all_of(rest.begin(), rest.begin() + 3, is_letter)) return true;
     }
     return false;
   }

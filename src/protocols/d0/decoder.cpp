@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/ascii.hpp"
 #include "protocols/d0/telegram.hpp"
 
 namespace vz::d0 {
@@ -29,8 +30,7 @@ constexpr unsigned kPatience = 3;
 constexpr unsigned value_of(std::byte b) { return std::to_integer<unsigned>(b); }
 constexpr bool is_line_end(std::byte b) { return b == kCr || b == kLf; }
 constexpr bool is_letter(std::byte b) {
-  const unsigned lower = value_of(b) | 0x20U;
-  return lower >= 'a' && lower <= 'z' && value_of(b) < 0x80;
+  return vz::is_letter(static_cast<char>(b));
 }
 constexpr bool is_printable(std::byte b) { return value_of(b) >= 0x20 && value_of(b) < 0x7F; }
 /// Brackets tell a text like `(/SX330)` inside a data block from an identification.
@@ -38,8 +38,7 @@ constexpr bool is_identification_text(std::byte b) {
   return is_printable(b) && b != std::byte{'('} && b != std::byte{')'};
 }
 constexpr bool is_hex(std::byte b) {
-  const unsigned c = value_of(b);
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+  return is_hex_digit(static_cast<char>(b));
 }
 /// What idle lines and waking heads produce.
 constexpr bool is_line_noise(std::byte b) { return b == std::byte{0} || b == kDelete || b == std::byte{0xFF}; }

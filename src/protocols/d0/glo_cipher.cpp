@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "protocols/d0/glo_cipher.hpp"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-
 #include <algorithm>
+#include <array>
 #include <utility>
-
-#include "core/hex.hpp"
 
 namespace vz::d0 {
 namespace {
@@ -23,52 +19,22 @@ constexpr std::byte kEncrypted{0x20};
 constexpr std::byte kBroadcast{0x40};
 
 /// Published in the specification of Luxembourg's P1 port.
-constexpr Key kLuxembourg = [] {
-  Key key{};
+constexpr AesBlock kLuxembourg = [] {
+  AesBlock key{};
   for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::byte>(i * 0x11);
   return key;
 }();
 
-const unsigned char* raw(std::span<const std::byte> bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
-unsigned char* raw_for_writing(std::span<std::byte> bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
-
 }  // namespace
 
-std::optional<Key> parse_key(std::string_view text) {
-  Key key{};
-  constexpr std::string_view kDigits = "0123456789abcdefABCDEF";
-  if (text.size() != 2 * key.size() || text.find_first_not_of(kDigits) != std::string_view::npos) return std::nullopt;
-  std::vector<std::byte> bytes = parse_hex(text);
-  std::copy(bytes.begin(), bytes.end(), key.begin());
-  OPENSSL_cleanse(bytes.data(), bytes.size());
-  return key;
-}
-
-/// The cipher with its key, ready for one nonce after the other.
-struct GloReader::Context {
-  explicit Context(const Key& key) : cipher(EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr)), state(EVP_CIPHER_CTX_new()) {
-    usable = cipher != nullptr && state != nullptr && EVP_DecryptInit_ex2(state, cipher, raw(key), nullptr, nullptr) == 1;
-  }
-  ~Context() {
-    EVP_CIPHER_CTX_free(state);  // wipes the key
-    EVP_CIPHER_free(cipher);
-  }
-  Context(const Context&) = delete;
-  Context& operator=(const Context&) = delete;
-
-  EVP_CIPHER* cipher;
-  EVP_CIPHER_CTX* state;
-  bool usable = false;
-};
-
-GloReader::GloReader(const Key& key, const std::optional<Key>& authentication_key)
-    : context_(std::make_unique<Context>(key)),
+GloReader::GloReader(const AesBlock& key, const std::optional<AesBlock>& authentication_key)
+    : cipher_(key),
       authentication_key_(authentication_key.value_or(kLuxembourg)),
       own_authentication_key_(authentication_key.has_value()) {
   frame_.reserve(1024);
 }
 
-GloReader::~GloReader() { OPENSSL_cleanse(authentication_key_.data(), authentication_key_.size()); }
+GloReader::~GloReader() { wipe(authentication_key_); }
 GloReader::GloReader(GloReader&&) noexcept = default;
 
 void GloReader::reset() {
@@ -158,12 +124,9 @@ void GloReader::finish(GloEvent& event) {
   const std::span<const std::byte> frame{frame_};
   const auto content = frame.subspan(head_);
   const bool tagged = (content[0] & kAuthenticated) != std::byte{0};
-  const auto sealed = content.subspan(kSecurity, content.size() - kSecurity - (tagged ? kGcmTag : 0));
-  std::array<std::byte, 1 + std::tuple_size_v<Key>> associated{content[0]};
-  std::copy(authentication_key_.begin(), authentication_key_.end(), associated.begin() + 1);
-  const bool authentic = decrypt(sealed, tagged ? content.last(kGcmTag) : content.last(0), associated);
-  OPENSSL_cleanse(associated.data(), associated.size());
-  if (!context_->usable) return damage(event, FaultKind::encryption, "this machine's OpenSSL has no AES-128-GCM");
+  const AesGcm::Verdict verdict = decrypt(tagged);
+  if (verdict == AesGcm::Verdict::refused) return damage(event, FaultKind::encryption, "this machine's OpenSSL has no AES-128-GCM");
+  const bool authentic = verdict == AesGcm::Verdict::authentic;
   const bool readable = !text_.empty() && text_[0] == std::byte{'/'};
   if (!authentic && own_authentication_key_)
     return damage(event, FaultKind::encryption,
@@ -180,25 +143,19 @@ void GloReader::finish(GloEvent& event) {
   done_ = true;
 }
 
-/// Decrypts into text_. True if the tag vouches for it.
-bool GloReader::decrypt(std::span<const std::byte> sealed, std::span<const std::byte> tag, std::span<const std::byte> associated) {
-  text_.resize(sealed.size());
-  if (!context_->usable) return false;
-  EVP_CIPHER_CTX* state = context_->state;
-  std::array<std::byte, kTitle + 4> nonce;
+/// Decrypts into text_.
+AesGcm::Verdict GloReader::decrypt(bool tagged) {
+  const auto content = std::span<const std::byte>{frame_}.subspan(head_);
+  const auto sealed = content.subspan(kSecurity, content.size() - kSecurity - (tagged ? kGcmTag : 0));
+  std::array<std::byte, AesGcm::kNonce> nonce;
   std::copy_n(frame_.begin() + 2, kTitle, nonce.begin());
-  std::copy_n(frame_.begin() + static_cast<std::ptrdiff_t>(head_) + 1, 4, nonce.begin() + kTitle);
-  int count = 0;
-  if (EVP_DecryptInit_ex2(state, nullptr, nullptr, raw(nonce), nullptr) != 1 ||
-      EVP_DecryptUpdate(state, nullptr, &count, raw(associated), static_cast<int>(associated.size())) != 1 ||
-      EVP_DecryptUpdate(state, raw_for_writing(text_), &count, raw(sealed), static_cast<int>(sealed.size())) != 1)
-    return false;
-  if (tag.empty()) return false;
-  std::array<std::byte, kGcmTag> wanted;
-  std::copy(tag.begin(), tag.end(), wanted.begin());
-  std::array<unsigned char, 16> rest;
-  return EVP_CIPHER_CTX_ctrl(state, EVP_CTRL_AEAD_SET_TAG, static_cast<int>(wanted.size()), wanted.data()) == 1 &&
-         EVP_DecryptFinal_ex(state, rest.data(), &count) == 1;
+  std::copy_n(content.begin() + 1, kSecurity - 1, nonce.begin() + kTitle);
+  std::array<std::byte, 1 + kAesBlock> associated{content[0]};
+  std::copy(authentication_key_.begin(), authentication_key_.end(), associated.begin() + 1);
+  text_.assign(sealed.begin(), sealed.end());
+  const auto verdict = cipher_.decrypt(nonce, associated, text_, content.last(tagged ? kGcmTag : 0));
+  wipe(associated);
+  return verdict;
 }
 
 void GloReader::damage(GloEvent& event, FaultKind fault, const char* reason) {

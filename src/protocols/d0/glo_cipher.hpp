@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
+#include "core/aes.hpp"
 #include "vz/session.hpp"
 
 namespace vz::d0 {
-
-/// A key of AES-128.
-using Key = std::array<std::byte, 16>;
-
-/// Reads 32 hexadecimal digits. Empty if they are not that.
-std::optional<Key> parse_key(std::string_view text);
 
 /// What the reader found. Views live until the next call.
 struct GloEvent {
@@ -50,7 +42,7 @@ class GloReader final {
  public:
   static constexpr std::size_t kMaxFrame = 16 * 1024;
 
-  GloReader(const Key& key, const std::optional<Key>& authentication_key);
+  GloReader(const AesBlock& key, const std::optional<AesBlock>& authentication_key);
   ~GloReader();
   GloReader(GloReader&&) noexcept;
   GloReader& operator=(GloReader&&) = delete;
@@ -76,8 +68,6 @@ class GloReader final {
   [[nodiscard]] std::size_t missing() const { return length_ > frame_.size() ? length_ - frame_.size() : 0; }
 
  private:
-  struct Context;  ///< OpenSSL's
-
   static constexpr std::size_t kStart = 2;
 
   void push(std::byte byte, GloEvent& event);
@@ -85,11 +75,11 @@ class GloReader final {
   void look_again();
   bool plausible();
   void finish(GloEvent& event);
-  bool decrypt(std::span<const std::byte> sealed, std::span<const std::byte> tag, std::span<const std::byte> associated);
+  AesGcm::Verdict decrypt(bool tagged);
   void damage(GloEvent& event, FaultKind fault, const char* reason);
 
-  std::unique_ptr<Context> context_;
-  Key authentication_key_;
+  AesGcm cipher_;
+  AesBlock authentication_key_;
   bool own_authentication_key_;      ///< the configuration gave it
   std::vector<std::byte> frame_;
   std::size_t head_ = 0;             ///< length of the frame's head, once it is known

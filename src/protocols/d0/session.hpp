@@ -29,8 +29,8 @@ struct D0Settings {
   ChecksumMode checksum = ChecksumMode::automatic;
   bool paced_line = true;                       ///< a serial line: characters take the time their speed says
   bool use_local_time = false;                  ///< never the meter's time
-  std::optional<Key> key;                       ///< of encrypted telegrams, for meters that send by themselves
-  std::optional<Key> authentication_key;        ///< the same, where the configuration gives it
+  std::optional<AesBlock> key;                  ///< of encrypted telegrams, for meters that send by themselves
+  std::optional<AesBlock> authentication_key;   ///< the same, where the configuration gives it
 };
 
 /// Meter and host may differ by this much for the meter's time to be believed: clocks drift by minutes, while a wrong time zone

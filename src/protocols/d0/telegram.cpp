@@ -6,12 +6,13 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/ascii.hpp"
+
 namespace vz::d0 {
 namespace {
 
 constexpr std::size_t kMaxAddress = 64;
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 
 /// What a character means to the readers below, so that a run of ordinary ones is one tight loop.

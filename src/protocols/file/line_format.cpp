@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/ascii.hpp"
+
 namespace vz::file {
 namespace {
 
@@ -20,8 +22,6 @@ void skip_blanks(std::string_view& text) {
 std::size_t word_length(std::string_view text) {
   return static_cast<std::size_t>(std::find_if(text.begin(), text.end(), is_blank) - text.begin());
 }
-
-bool is_hex_digit(char c) { return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
 
 bool is_hex_number(std::string_view text) {
   if (text.size() < 3 || text[0] != '0' || (text[1] != 'x' && text[1] != 'X')) return false;

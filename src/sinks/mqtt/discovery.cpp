@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "core/ascii.hpp"
 #include "sinks/mqtt/messages.hpp"
 #include "vz/protocol.hpp"
 
@@ -49,14 +50,8 @@ const UnitRow* find_unit(std::string_view text) {
   for (const UnitRow& row : kUnits)
     if (row.meter == text) return &row;
   // meters write kWh in many ways: KWH, kwh; case tells nothing apart in these
-  const auto lower = [](std::string_view from) {
-    std::string to{from};
-    for (char& c : to)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return to;
-  };
   for (const std::string_view known : {"kWh", "Wh", "kvarh", "varh", "kW", "GJ", "m3", "m3/h"})
-    if (lower(known) == lower(text)) return find_unit(known);
+    if (equal_ignoring_case(known, text)) return find_unit(known);
   return nullptr;
 }
 

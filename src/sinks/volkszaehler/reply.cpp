@@ -8,6 +8,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "core/ascii.hpp"
+#include "core/uuid.hpp"
 #include "sinks/web/text.hpp"
 #include "sinks/web/unanswered.hpp"
 
@@ -90,7 +92,6 @@ SqlState sql_state(std::string_view message) {
   found.state = rest.substr(0, 5);
   rest.remove_prefix(6);
   rest = rest.substr(0, 120);
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   const auto number = std::find_if(rest.begin(), rest.end(), is_digit);
   std::from_chars(rest.data() + (number - rest.begin()), rest.data() + rest.size(), found.code);
   return found;

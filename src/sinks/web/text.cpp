@@ -5,50 +5,22 @@
 #include <array>
 #include <utility>
 
+#include "core/ascii.hpp"
+#include "core/utf8.hpp"
+#include "core/uuid.hpp"
+
 namespace vz::sinks::web {
 namespace {
 
 // More than this of a reply is never looked at for a message, so that cleaning costs the same for every reply.
 constexpr std::size_t kMaxLookedAt = 4096;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'f'); }
 bool is_blank(char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; }
 
-/// The length of the well-formed UTF-8 sequence at the front of `text`, 0 if there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xc2 && lead < 0xe0   ? 2
-                             : lead >= 0xe0 && lead < 0xf0 ? 3
-                             : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                           : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80U) return 0;
-  }
-  // overlong forms, surrogates, beyond U+10FFFF
-  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) >= 0xa0)) return 0;
-  if ((lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) >= 0x90)) return 0;
-  // the C1 control characters
-  if (lead == 0xc2 && byte(1) < 0xa0) return 0;
-  return length;
-}
-
-bool uuid_shape_at(std::string_view text) {
-  constexpr std::size_t kLength = 36;
-  if (text.size() < kLength) return false;
-  for (std::size_t i = 0; i < kLength; ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : !is_hex(text[i])) return false;
-  }
-  return true;
-}
-
-bool starts_any_case(std::string_view text, std::string_view with) {
-  return text.size() >= with.size() &&
-         std::equal(with.begin(), with.end(), text.begin(), [](char a, char b) { return lower(a) == lower(b); });
+/// Of the character at the front of `text`, 0 if there is none; the control characters C1 are none.
+std::size_t shown_length(std::string_view text) {
+  const bool control = text.size() > 1 && text[0] == '\xc2' && static_cast<unsigned char>(text[1]) < 0xa0;
+  return control ? 0 : utf8_length(text);
 }
 
 std::string mask_uuids(std::string_view text, std::string_view uuid) {
@@ -56,10 +28,10 @@ std::string mask_uuids(std::string_view text, std::string_view uuid) {
   out.reserve(text.size());
   while (!text.empty()) {
     std::size_t length = 0;
-    if (uuid.size() > 6 && starts_any_case(text, uuid))
+    if (uuid.size() > 6 && starts_ignoring_case(text, uuid))
       length = uuid.size();
-    else if (uuid_shape_at(text))
-      length = 36;
+    else if (begins_with_uuid(text))
+      length = kUuidLength;
     if (length == 0) {
       out += text.front();
       text.remove_prefix(1);
@@ -102,10 +74,6 @@ std::string_view first_line(std::string_view text) {
 
 }  // namespace
 
-std::string uuid_tail(std::string_view uuid) {
-  return "..." + std::string{uuid.substr(uuid.size() - std::min<std::size_t>(uuid.size(), 6))};
-}
-
 std::size_t find_any_case(std::string_view text, std::string_view needle, std::size_t from) {
   if (from > text.size()) return std::string_view::npos;
   const auto found = std::search(text.begin() + static_cast<std::ptrdiff_t>(from), text.end(), needle.begin(),
@@ -118,7 +86,7 @@ std::string clean_words(std::string_view text, std::string_view uuid) {
   std::string_view left = masked;
   std::string out;
   while (!left.empty()) {
-    const std::size_t length = utf8_length(left);
+    const std::size_t length = shown_length(left);
     if (out.size() + std::max<std::size_t>(length, 1) > kMaxWords) return out + "...";
     if (is_blank(left.front())) {
       if (!out.empty() && out.back() != ' ') out += ' ';
@@ -151,7 +119,7 @@ std::string page_words(std::string_view page) {
 
 bool is_page(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  return starts_any_case(text, "<!doctype html") || starts_any_case(text, "<html");
+  return starts_ignoring_case(text, "<!doctype html") || starts_ignoring_case(text, "<html");
 }
 
 }  // namespace vz::sinks::web

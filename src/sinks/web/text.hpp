@@ -20,9 +20,6 @@ std::string page_words(std::string_view page);
 /// True if the text begins like a web page.
 bool is_page(std::string_view text);
 
-/// `...` and the last six characters.
-std::string uuid_tail(std::string_view uuid);
-
 /// Where `needle` (in lower case) stands in `text` in any letter case, from `from` on.
 std::size_t find_any_case(std::string_view text, std::string_view needle, std::size_t from = 0);
 

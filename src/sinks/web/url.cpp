@@ -5,16 +5,10 @@
 
 #include <algorithm>
 
+#include "core/ascii.hpp"
+
 namespace vz::sinks::web {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string lower(std::string_view text) {
-  std::string out{text};
-  for (char& c : out) c = lower(c);
-  return out;
-}
 
 bool blank_or_control(char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; }
 

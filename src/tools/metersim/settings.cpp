@@ -12,6 +12,7 @@
 #include <optional>
 #include <sstream>
 
+#include "core/ascii.hpp"
 #include "core/hex.hpp"
 #include "vz/version.hpp"
 
@@ -241,12 +242,6 @@ MonoDuration duration_of(double value, double nanoseconds_in_one) {
 }
 MonoDuration seconds_of(double value) { return duration_of(value, 1e9); }
 
-std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return text;
-}
-
 Parsed<std::string> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return tl::unexpected(fmt::format("{}: cannot open the telegram: {}", path, std::strerror(errno)));
@@ -416,17 +411,14 @@ Parsed<MeterSettings> meter_of(const Typed& typed) {
 
 /// The settings of --meter mbus.
 Parsed<BusSettings> bus_of(const Typed& typed) {
-  constexpr std::size_t kKeyDigits = 32;
   BusSettings bus;
   if (!typed.telegram.empty() || !typed.faults.empty() || !typed.counts.empty())
     return tl::unexpected(Complaint{"--meter mbus: --telegram, --faults and --count are not for it"});
   if (!typed.mode.empty() && upper(typed.mode) != "PUSH")
     return tl::unexpected(Complaint{"--meter mbus: it is asked, or sends by itself with --mode push"});
   if (!typed.key.empty()) {
-    if (typed.key.size() != kKeyDigits || typed.key.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
-      return tl::unexpected(Complaint{"--key: expected 32 hexadecimal digits"});
-    const auto bytes = parse_hex(typed.key);
-    std::copy_n(bytes.begin(), kAesBlock, bus.key.emplace().begin());
+    bus.key = parse_aes_key(typed.key);
+    if (!bus.key) return tl::unexpected(Complaint{"--key: expected 32 hexadecimal digits"});
     bus.protection = Protection::mode5;
   }
   if (typed.protection == "0") bus.protection = Protection::none;

@@ -7,13 +7,11 @@
 #include <cmath>
 #include <optional>
 
+#include "core/ascii.hpp"
 #include "core/hex.hpp"
 
 namespace vz::metersim {
 namespace {
-
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_hex(char c) { return is_digit(c) || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f'); }
 
 Error bad_telegram(std::string what, std::string remedy) {
   return {.what = std::move(what), .where = "telegram", .remedy = std::move(remedy)};
@@ -72,7 +70,7 @@ Expected<Telegram> parse_unframed(Telegram telegram, std::string_view rest) {
     return tl::unexpected(bad_telegram("no closing `!` behind the data lines", "capture a whole readout"));
   }
   const std::string_view tail = rest.substr(*mark + 1);
-  if (tail.size() >= 4 && std::all_of(tail.begin(), tail.begin() + 4, is_hex)) {
+  if (tail.size() >= 4 && std::all_of(tail.begin(), tail.begin() + 4, is_hex_digit)) {
     telegram.block = rest.substr(0, *mark + 1);
     telegram.block += "\r\n";
     telegram.check = Check::crc16;

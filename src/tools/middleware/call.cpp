@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/ascii.hpp"
+#include "core/uuid.hpp"
 #include "tools/middleware/properties.hpp"
 
 namespace vz::middleware {
@@ -14,12 +16,6 @@ constexpr std::pair<std::string_view, Operation> kMethods[] = {
     {"POST", Operation::add}, {"GET", Operation::get}, {"PATCH", Operation::edit}, {"DELETE", Operation::remove}};
 constexpr Operation kOperations[] = {Operation::add, Operation::get, Operation::edit, Operation::remove};
 constexpr std::string_view kContexts[] = {"channel", "group", "aggregator", "entity", "data", "capabilities", "iot"};
-
-std::string lower(std::string text) {
-  for (auto& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
 
 Result<Operation> wanted_operation(const Request& request, const Params& params) {
   if (const auto asked = params.get("operation")) {

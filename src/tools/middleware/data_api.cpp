@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/ascii.hpp"
 #include "tools/middleware/entity_types.hpp"
 #include "tools/middleware/interpreter.hpp"
 #include "tools/middleware/json_out.hpp"
@@ -18,12 +19,6 @@ namespace {
 constexpr std::int64_t kMsPerDay = std::int64_t{24} * 3600 * 1000;
 constexpr auto kEarliest = std::numeric_limits<std::int64_t>::min();
 constexpr auto kLatest = std::numeric_limits<std::int64_t>::max();
-
-std::string lower(std::string text) {
-  for (auto& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
 
 /// `options=x` or `options[]=x`, in any case; no list with commas.
 bool has_option(const Params& params, std::string_view option) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/uuid.hpp"
 #include "tools/middleware/faults.hpp"
 #include "tools/middleware/middleware.hpp"
 #include "tools/middleware/server.hpp"
@@ -120,7 +121,7 @@ void log_request(const Request& request, const Reply& reply) {
                      : reply.delivery == Delivery::hang ? " (hangs)"
                      : reply.delay.count() > 0          ? " (late)"
                                                         : "";
-  fmt::print("{} {} {} {}{}\n", request.method, without_uuids(request.path), reply.status, rows, fate);
+  fmt::print("{} {} {} {}{}\n", request.method, vz::without_uuids(request.path), reply.status, rows, fate);
   std::fflush(stdout);
 }
 

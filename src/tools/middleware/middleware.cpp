@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <uuid/uuid.h>
 
+#include "core/uuid.hpp"
 #include "tools/middleware/entity_types.hpp"
 
 namespace vz::middleware {

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <optional>
 
+#include "core/ascii.hpp"
+#include "core/uuid.hpp"
 #include "tools/middleware/request.hpp"
 
 namespace vz::middleware {
@@ -72,9 +74,7 @@ const Property* find_property(std::string_view name) {
   return found == std::end(kProperties) ? nullptr : found;
 }
 
-bool is_alphanumeric(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
-}
+bool is_alphanumeric(char c) { return is_digit(c) || is_letter(c) || c == '_'; }
 
 /// True if each character is a letter, a digit, `_` or one of `others`. Letters beyond ASCII are told from signs by
 /// block: Latin-1 signs and U+2000 to U+2BFF (punctuation, currencies, arrows) are no letters.
@@ -105,18 +105,11 @@ std::size_t characters(std::string_view value) {
       std::count_if(value.begin(), value.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-std::string lower(std::string_view value) {
-  std::string out{value};
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 bool is_colour(std::string_view value) {
   const auto text_value = lower(value);
   if (has_word(kColours, text_value)) return true;
   const auto hex = std::string_view{text_value}.substr(text_value.starts_with('#') ? 1 : 0);
-  return (hex.size() == 3 || hex.size() == 6) && hex.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return (hex.size() == 3 || hex.size() == 6) && all_hex_digits(hex);
 }
 
 bool is_url(std::string_view value) {
@@ -138,7 +131,7 @@ bool is_boolean(std::string_view value) { return is_true(value) || has_word("0 f
 
 bool is_integer(std::string_view value) {
   if (value.starts_with('-')) value.remove_prefix(1);
-  return !value.empty() && value.size() < 19 && value.find_first_not_of("0123456789") == std::string_view::npos;
+  return !value.empty() && value.size() < 19 && all_digits(value);
 }
 
 bool within(const Property& property, double value) {

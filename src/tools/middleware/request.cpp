@@ -3,18 +3,12 @@
 
 #include <fmt/format.h>
 
+#include "core/ascii.hpp"
+
 namespace vz::middleware {
 namespace {
 
-constexpr std::size_t kUuidLength = 36;
 constexpr std::size_t kMaxParams = 1000;  // PHP's max_input_vars
-
-constexpr int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 std::string form_decoded(std::string_view text) {
   std::string out;
@@ -22,8 +16,8 @@ std::string form_decoded(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '+') {
       out += ' ';
-    } else if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
-      out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+    } else if (text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
+      out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
       i += 2;
     } else {
       out += text[i];
@@ -81,27 +75,6 @@ Reply html_page(int status) {
       "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n",
       text);
   return reply;
-}
-
-bool is_uuid(std::string_view text) {
-  if (text.size() != kUuidLength) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : hex_digit(text[i]) < 0) return false;
-  }
-  return true;
-}
-
-std::string without_uuids(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (is_uuid(text.substr(i, kUuidLength))) {
-      out += "...";
-      i += kUuidLength - 6;
-    }
-    out += text[i];
-  }
-  return out;
 }
 
 }  // namespace vz::middleware

@@ -65,11 +65,4 @@ struct Reply {
 /// A page as the web server in front of PHP sends it: for what never reaches PHP, or dies in it.
 Reply html_page(int status);
 
-/// The text with each uuid shortened to `...` and its last six characters: a uuid is a write key, so it does not belong
-/// in a log.
-std::string without_uuids(std::string_view text);
-
-/// True for 8-4-4-4-12 hexadecimal digits.
-bool is_uuid(std::string_view text);
-
 }  // namespace vz::middleware

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "core/ascii.hpp"
+
 namespace vz::middleware {
 namespace {
 
@@ -27,8 +29,6 @@ std::time_t seconds_of(std::tm time, Zone zone) {
 }
 
 std::int64_t floor_div(std::int64_t value, std::int64_t by) { return value / by - (value % by < 0 ? 1 : 0); }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// Takes a piece of text apart from the left.
 class Scanner {
@@ -56,8 +56,8 @@ class Scanner {
   }
   std::string word() {
     std::string out;
-    while ((peek() >= 'a' && peek() <= 'z') || (peek() >= 'A' && peek() <= 'Z')) {
-      out += static_cast<char>(peek() | 0x20);
+    while (is_letter(peek())) {
+      out += lower(peek());
       text_.remove_prefix(1);
     }
     return out;
@@ -289,7 +289,7 @@ class TimeReader {
 
 std::optional<double> parse_time(std::string_view text, WallTime now, Zone zone) {
   if (text.empty() || text.size() > kMaxText) return std::nullopt;
-  if (text.find_first_not_of("0123456789") == std::string_view::npos) {
+  if (all_digits(text)) {
     double value = 0.0;
     std::from_chars(text.data(), text.data() + text.size(), value);
     return value;

@@ -69,24 +69,6 @@ TEST(Help, HasTheOldLayout) {
                 "manual: man vzlogger, man vzlogger.conf; commands besides the daemon: vzlogger help\n");
 }
 
-TEST(Help, ProtocolOptionsComeFromItsTable) {
-  std::ostringstream out;
-  print_protocol_help(out, kD0);
-  EXPECT_EQ(out.str(),
-            "d0 - plain text\n"
-            "\n"
-            "  options of the meter:\n"
-            "\tdevice                  path of the serial port\n"
-            "\t                        (text, required)\n"
-            "\tbaudrate                speed\n"
-            "\t                        (integer, Bd, 50 to 230400, default 9600)\n"
-            "\twait_sync               skip the first telegram\n"
-            "\t                        (text, off | end, default \"off\")\n"
-            "\tdelay                   pause\n"
-            "\t                        (integer, at least 0)\n"
-            "\t                        old names: old_delay\n");
-}
-
 TEST(Help, ProtocolsAreFoundInAnyLetterCase) {
   EXPECT_EQ(find_protocol(kProtocols, "D0"), &kD0);
   EXPECT_EQ(find_protocol(kProtocols, "fluksoV2"), &kLong);

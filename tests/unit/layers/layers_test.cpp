@@ -74,7 +74,7 @@ const std::vector<HeaderRule>& header_rules() {
       {std::regex("curl/.*"), {"src/platform"}},
       {std::regex("spdlog/.*"), {"src/platform"}},
       {std::regex("mosquitto\\.h"), {"src/platform"}},
-      {std::regex("openssl/.*"), {"src/sinks", "src/core", "src/protocols", "src/platform"}},
+      {std::regex("openssl/.*"), {"src/sinks", "src/core", "src/platform"}},
       {std::regex("gpiod\\.h"), {"src/platform"}},
       {std::regex("microhttpd\\.h"), {"src/local", "src/tools/middleware"}},
       {std::regex(

@@ -177,6 +177,18 @@ TEST_F(ControlServerTest, TheEndOfTheBorrowerGivesTheLineBack) {
   EXPECT_EQ(line_.held(), Hold::none);
 }
 
+TEST_F(ControlServerTest, ALoanIsRenewedUntilTheDaemonEnds) {
+  auto borrowed = BorrowedLine::borrow(path(), "/dev/null", std::chrono::seconds{60});
+  ASSERT_TRUE(borrowed) << borrowed.error().text();
+  EXPECT_FALSE(borrowed->disturbed());
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(borrowed->renew());
+  EXPECT_EQ(line_.held(), Hold::lent);
+  thread_.request_stop();
+  thread_.join();
+  EXPECT_TRUE(borrowed->disturbed());
+  EXPECT_FALSE(borrowed->renew());
+}
+
 TEST_F(ControlServerTest, ABorrowerThatEndsWhileItWaitsIsForgotten) {
   line_.be_slow();
   Raw raw(path());

@@ -89,6 +89,21 @@ TEST_F(LineDeskTest, OneBorrowerAtATime) {
   EXPECT_THAT(error(*desk_.lend(lend("ser2net:3001"), a_, now_)), HasSubstr("borrowed already"));
 }
 
+TEST_F(LineDeskTest, WhoAsksAgainKeepsTheLine) {
+  ASSERT_TRUE(desk_.lend(lend("/dev/null", seconds{60}), a_, now_));
+  now_ += seconds{59};
+  const auto again = desk_.lend(lend("/dev/null", seconds{60}), a_, now_);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->dump(), R"({"ok":true,"meters":[0],"seconds":60})");
+  now_ += seconds{59};
+  EXPECT_TRUE(desk_.expire(now_).empty());
+  EXPECT_EQ(usb_.held(), Hold::lent);
+  now_ += seconds{1};
+  EXPECT_EQ(desk_.expire(now_).size(), 1U);
+  EXPECT_EQ(usb_.held(), Hold::none);
+  EXPECT_THAT(log_.all(), HasSubstr("because the time is over, after 119 s"));
+}
+
 TEST_F(LineDeskTest, ABorrowerThatEndsKeepsNothing) {
   ASSERT_TRUE(desk_.lend(lend("/dev/null"), a_, now_));
   desk_.gone(2, now_);

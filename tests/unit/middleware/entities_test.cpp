@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Channels and groups: making, listing, reading, changing and deleting them.
+#include "core/uuid.hpp"
 #include "tools/middleware/entity_types.hpp"
 #include "unit/middleware/api_fixture.hpp"
 

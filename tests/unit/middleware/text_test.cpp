@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/uuid.hpp"
 #include "tools/middleware/json_out.hpp"
 #include "tools/middleware/properties.hpp"
 #include "tools/middleware/request.hpp"

@@ -1,95 +1,48 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Every golden case, and the properties that every decoder has to have.
 #include <filesystem>
-#include <fstream>
-#include <random>
 #include <regex>
 #include <sstream>
 
 #include "protocols/d0/telegram.hpp"
 #include "support/d0_harness.hpp"
+#include "support/golden.hpp"
 
 namespace vz::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct Golden {
-  std::string name;
-  Bytes input;
-  d0::D0Settings settings;
-  nlohmann::json expected;
-};
-
-void PrintTo(const Golden& golden, std::ostream* out) { *out << golden.name; }
-
-std::vector<Golden> golden_cases() {
-  std::vector<Golden> cases;
-  for (const auto& entry : fs::directory_iterator(std::string{VZ_SOURCE_DIR} + "/tests/golden/d0")) {
-    Golden golden;
-    golden.name = entry.path().filename();
-    golden.input = read_bytes(entry.path() / "input.bin");
-    const auto settings = nlohmann::json::parse(std::ifstream(entry.path() / "settings.json"));
-    golden.settings = listening(settings.at("parity").get<std::string>());
-    if (settings.contains("key")) golden.settings.key = d0::parse_key(settings.at("key").get<std::string>());
-    if (settings.contains("auth_key")) golden.settings.authentication_key = d0::parse_key(settings.at("auth_key").get<std::string>());
-    golden.expected = nlohmann::json::parse(std::ifstream(entry.path() / "expected.json"));
-    cases.push_back(std::move(golden));
-  }
-  return cases;
+d0::D0Settings settings_of(const Golden& golden) {
+  d0::D0Settings settings = listening(golden.settings.at("parity").get<std::string>());
+  if (golden.settings.contains("key")) settings.key = parse_aes_key(golden.settings.at("key").get<std::string>());
+  if (golden.settings.contains("auth_key")) settings.authentication_key = parse_aes_key(golden.settings.at("auth_key").get<std::string>());
+  return settings;
 }
 
 /// Those in which a check value vouches for every telegram.
 std::vector<Golden> checked_cases() {
-  auto cases = golden_cases();
+  auto cases = golden_cases("d0");
   std::erase_if(cases, [](const Golden& golden) { return !golden.expected.at("checked").get<bool>(); });
   return cases;
 }
 
-class D0Golden : public testing::TestWithParam<Golden> {};
+class D0Golden : public testing::TestWithParam<Golden> {
+ protected:
+  const Bytes& input() const { return GetParam().input; }
+  auto decoder() const {
+    return [settings = settings_of(GetParam())](std::span<const std::byte> stream, auto next_size) { return decode(stream, settings, next_size); };
+  }
+};
 class D0Checked : public D0Golden {};
 
-auto all_at_once = [] { return std::size_t{1} << 20; };
-
-TEST_P(D0Golden, IsReadAsExpected) {
-  const auto& golden = GetParam();
-  const Decoded got = decode(golden.input, golden.settings, all_at_once);
-  const auto& telegrams = golden.expected.at("telegrams");
-  ASSERT_EQ(got.telegrams.size(), telegrams.size()) << ::testing::PrintToString(got.lines());
-  for (std::size_t t = 0; t < telegrams.size(); ++t) {
-    ASSERT_EQ(got.telegrams[t].size(), telegrams[t].size()) << ::testing::PrintToString(got.lines());
-    for (std::size_t r = 0; r < telegrams[t].size(); ++r) {
-      const auto& reading = got.telegrams[t][r];
-      EXPECT_EQ(reading.identifier.text(), telegrams[t][r][0]);
-      EXPECT_EQ(reading.value, telegrams[t][r][1].get<double>());
-      EXPECT_EQ(reading.unit.text(), telegrams[t][r][2]);
-    }
-  }
-  std::vector<std::string> faults;
-  for (const auto fault : got.faults) faults.emplace_back(text(fault));
-  EXPECT_EQ(faults, golden.expected.value("faults", std::vector<std::string>{}));
-}
-
-TEST_P(D0Golden, AnySplitGivesTheSame) {
-  const auto& golden = GetParam();
-  const auto settings = golden.settings;
-  const auto whole = decode(golden.input, settings, all_at_once).lines();
-  EXPECT_EQ(decode(golden.input, settings, [] { return 1; }).lines(), whole);
-  for (std::size_t at = 1; at < golden.input.size(); ++at) {
-    bool first = true;
-    const auto split = decode(golden.input, settings, [&] { return std::exchange(first, false) ? at : golden.input.size(); });
-    ASSERT_EQ(split.lines(), whole) << "split at " << at;
-  }
-  std::mt19937 random{42};
-  for (int i = 0; i < 50; ++i) ASSERT_EQ(decode(golden.input, settings, [&] { return random() % 9 + 1; }).lines(), whole);
-}
+TEST_P(D0Golden, IsReadAsExpected) { expect_golden(decoder()(input(), all_at_once), GetParam().expected); }
+TEST_P(D0Golden, AnySplitGivesTheSame) { expect_any_split_gives_the_same(input(), decoder()); }
 
 TEST_P(D0Golden, TruncationIsSafe) {
-  const auto& golden = GetParam();
-  const auto settings = golden.settings;
-  const auto whole = decode(golden.input, settings, all_at_once);
-  for (std::size_t length = 0; length < golden.input.size(); ++length) {
-    const auto cut = decode(std::span(golden.input).first(length), settings, all_at_once);
+  const auto whole = decoder()(input(), all_at_once);
+  for (std::size_t length = 0; length < input().size(); ++length) {
+    const auto cut = decoder()(std::span(input()).first(length), all_at_once);
     // what is there must be a prefix of what the whole stream gives: nothing is invented
     ASSERT_LE(cut.telegrams.size(), whole.telegrams.size());
     for (std::size_t t = 0; t < cut.telegrams.size(); ++t)
@@ -99,44 +52,21 @@ TEST_P(D0Golden, TruncationIsSafe) {
 }
 
 TEST_P(D0Golden, NoiseBeforeItCostsNothing) {
-  const auto& golden = GetParam();
-  const auto settings = golden.settings;
-  const auto whole = decode(golden.input, settings, all_at_once).telegrams.size();
+  const auto whole = decoder()(input(), all_at_once).telegrams.size();
   std::mt19937 random{7};
   for (int i = 0; i < 200; ++i) {
     Bytes noisy;
     for (std::size_t n = random() % 64; n > 0; --n) noisy.push_back(static_cast<std::byte>(random() & 0x7F));
     // noise that happens to open an identification swallows the telegram behind it; that is the one it may cost
-    noisy.insert(noisy.end(), golden.input.begin(), golden.input.end());
-    const auto got = decode(noisy, settings, all_at_once).telegrams.size();
+    const auto got = decoder()(noisy + input(), all_at_once).telegrams.size();
     ASSERT_GE(got + 1, whole);
     ASSERT_LE(got, whole);
   }
 }
 
-TEST_P(D0Checked, OneWrongBitNeverMakesAReading) {
-  const auto& golden = GetParam();
-  const auto settings = golden.settings;
-  const auto whole = decode(golden.input, settings, all_at_once);
-  for (std::size_t at = 0; at < golden.input.size(); ++at) {
-    for (unsigned bit = 0; bit < 7; ++bit) {
-      Bytes damaged = golden.input;
-      damaged[at] ^= static_cast<std::byte>(1U << bit);
-      const auto got = decode(damaged, settings, all_at_once);
-      for (const auto& telegram : got.telegrams) {
-        bool known = false;
-        for (const auto& good : whole.telegrams) {
-          known = known || std::equal(telegram.begin(), telegram.end(), good.begin(), good.end(), [](const Reading& a, const Reading& b) {
-                    return a.identifier == b.identifier && a.value == b.value;
-                  });
-        }
-        ASSERT_TRUE(known) << "bit " << bit << " of byte " << at;
-      }
-    }
-  }
-}
+TEST_P(D0Checked, OneWrongBitNeverMakesAReading) { expect_one_wrong_bit_makes_no_reading(input(), 7, decoder()); }
 
-INSTANTIATE_TEST_SUITE_P(Cases, D0Golden, testing::ValuesIn(golden_cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, D0Golden, testing::ValuesIn(golden_cases("d0")),
                          [](const auto& test) { return test.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(Cases, D0Checked, testing::ValuesIn(checked_cases()),

@@ -105,7 +105,7 @@ TEST_F(StatusBoardTest, AsksTheServices) {
 
 TEST(ChannelLabel, ShowsTheEndOnly) {
   EXPECT_EQ(channel_label(kUuid), "channel ...440000");
-  EXPECT_EQ(channel_label("short"), "channel ...");
+  EXPECT_EQ(channel_label("short"), "channel ...short");
 }
 
 }  // namespace
