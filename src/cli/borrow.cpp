@@ -24,4 +24,15 @@ std::optional<local::BorrowedLine> borrow_line(const Endpoint& endpoint, const s
   return std::move(*borrowed);
 }
 
+Renewal::Renewal(local::BorrowedLine* line, std::chrono::seconds limit, MonoTime now) : line_(line), limit_(limit) {
+  if (line_ == nullptr || line_->meters().empty()) line_ = nullptr;
+  else at_ = now + limit_ / 2;
+}
+
+Expected<void> Renewal::renew(MonoTime now) {
+  if (line_ == nullptr) return {};
+  at_ = now + limit_ / 2;
+  return line_->renew();
+}
+
 }  // namespace vz::cli

@@ -18,6 +18,24 @@ std::string default_socket();
 std::optional<local::BorrowedLine> borrow_line(const Endpoint& endpoint, const std::string& socket, std::chrono::seconds limit,
                                                std::ostream& err);
 
+/// When a borrowed line has to be asked for anew, so that a command that goes on keeps it.
+class Renewal final {
+ public:
+  /// `line` is borrowed, null if there is none; lent for `limit` at `now`.
+  Renewal(local::BorrowedLine* line, std::chrono::seconds limit, MonoTime now);
+
+  /// Half of the time is over, or sooner: the daemon has said something.
+  [[nodiscard]] bool due(MonoTime now) const { return now >= at_ || (line_ != nullptr && line_->disturbed()); }
+  [[nodiscard]] MonoTime at() const { return at_; }
+  /// An Error: the daemon has its line again, or is gone.
+  Expected<void> renew(MonoTime now);
+
+ private:
+  local::BorrowedLine* line_;
+  std::chrono::seconds limit_;
+  MonoTime at_ = MonoTime::max();
+};
+
 /// How long a meter that was asked is left alone before somebody else may ask it: it waits for a repeat request, and then
 /// some are deaf for up to three seconds.
 inline constexpr std::chrono::milliseconds kMeterRest{3200};

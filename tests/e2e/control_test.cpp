@@ -91,6 +91,36 @@ TEST(Control, StatusOfAHealthyDaemon) {
   EXPECT_THAT(text.out, HasSubstr("all is well"));
 }
 
+TEST(Control, StatusIsWatchedUntilTheDaemonEnds) {
+  Folder folder;
+  Sim sim(folder, "sim", {"--readouts", "2"});
+  const auto daemon = run_daemon(folder, config(Json::array({pulled(sim.endpoint(), Json::array({channel(uuid(1), "")}))})));
+  (void)wait_status(folder, [](const Json& s) { return s["meters"][0]["telegrams"] >= 2; });
+  Process watch({program("vzlogger"), "status", "--watch"}, in_folder(folder, {}));
+  ASSERT_TRUE(watch.wait_for_line("mtr0")) << watch.output(Stream::err);
+  EXPECT_EQ(ask(folder, {"pause", "mtr0"}).status, 0);
+  EXPECT_TRUE(watch.wait_for_line("paused")) << watch.output();
+  daemon->send(SIGTERM);
+  EXPECT_EQ(daemon->wait_exit(), (Exit{.status = 0, .signal = 0}));
+  EXPECT_EQ(watch.wait_exit(), (Exit{.status = 69, .signal = 0}));
+  EXPECT_THAT(watch.output(Stream::err), HasSubstr("the daemon has ended"));
+  EXPECT_THAT(watch.output(), ::testing::Not(HasSubstr("\x1b"))) << "it is no terminal";
+}
+
+TEST(Control, WatchingEndsWithASignalAndLooksNoMoreOftenThanAsked) {
+  Folder folder;
+  Sim sim(folder, "sim", {"--readouts", "2"});
+  const auto daemon = run_daemon(folder, config(Json::array({pulled(sim.endpoint(), Json::array({channel(uuid(1), "")}))})));
+  (void)wait_status(folder, [](const Json& s) { return s["meters"][0]["telegrams"] >= 2; });
+  Process watch({program("vzlogger"), "status", "--json", "--watch", "3600"}, in_folder(folder, {}));
+  ASSERT_TRUE(watch.wait_for_line("meters")) << watch.output(Stream::err);
+  EXPECT_EQ(ask(folder, {"pause", "mtr0"}).status, 0);
+  watch.send(SIGINT);
+  EXPECT_EQ(watch.wait_exit(), (Exit{.status = 0, .signal = 0}));
+  EXPECT_EQ(occurrences(watch.output(), "\n"), 1U) << watch.output();
+  EXPECT_EQ(ask(folder, {"status", "--watch", "0.1"}).status, 64);
+}
+
 TEST(Control, StatusTellsOfADeadMiddleware) {
   Folder folder;
   Sim sim(folder, "sim", {"--readouts", "2"});
@@ -272,6 +302,11 @@ TEST(Control, TheQueueCommandWorksOnTheFileOfAStoppedDaemon) {
   EXPECT_THAT(listed.out, HasSubstr("..." + end));
   const Answer csv = ask(folder, {"queue", "--file", file, "export", end});
   EXPECT_EQ(occurrences(csv.out, "\n"), 4U) << csv.out << csv.err;
+  std::ofstream(folder / "mine.csv") << "precious";
+  EXPECT_NE(ask(folder, {"queue", "--file", file, "export", "abcdef", "-o", folder / "mine.csv"}).status, 0) << "no such queue";
+  EXPECT_EQ(read_text(folder / "mine.csv"), "precious");
+  EXPECT_EQ(ask(folder, {"queue", "--file", file, "export", end, "-o", folder / "mine.csv"}).status, 0);
+  EXPECT_EQ(read_text(folder / "mine.csv"), csv.out);
   EXPECT_EQ(ask(folder, {"queue", "--file", file, "drop", end, "--yes"}).status, 0);
   EXPECT_THAT(ask(folder, {"queue", "--file", file}).out, HasSubstr("nothing waits"));
 }

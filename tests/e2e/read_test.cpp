@@ -151,6 +151,34 @@ TEST(Read, SaysWhatIsMissing) {
   EXPECT_THAT(ran.err, HasSubstr("pullseq"));
 }
 
+TEST(Read, ALineThatIsLentForAShortTimeIsKept) {
+  const Folder folder;
+  Sim sim(folder, "sim", {});
+  const auto daemon = run_daemon(folder, config(Json::array({pulled(sim.endpoint(), Json::array({channel(uuid(1), "")}))})));
+  ASSERT_TRUE(daemon->wait_for_line("Adding reading"));
+  Process read({program("vzlogger"), "read", "-c", folder / "vzlogger.conf", "--csv", "--every", "4", "--count", "3", "--loan", "8"},
+               in_folder(folder, {}));
+  EXPECT_EQ(read.wait_exit(), (Exit{.status = 0, .signal = 0})) << read.output(Stream::err);
+  EXPECT_EQ(occurrences(read.output(), "\n"), 4U) << read.output();
+  ASSERT_TRUE(daemon->wait_for_line("reading goes on", Stream::err));
+  const std::string told = daemon->output() + daemon->output(Stream::err);
+  EXPECT_EQ(occurrences(told, "because the time is over"), 0U) << told;
+  EXPECT_EQ(occurrences(told, "because the borrower has ended"), 1U) << told;
+}
+
+TEST(Read, EndsInWordsWhenTheDaemonThatLentTheLineEnds) {
+  const Folder folder;
+  Sim sim(folder, "sim", {});
+  const auto daemon = run_daemon(folder, config(Json::array({pulled(sim.endpoint(), Json::array({channel(uuid(1), "")}))})));
+  ASSERT_TRUE(daemon->wait_for_line("Adding reading"));
+  Process read({program("vzlogger"), "read", "-c", folder / "vzlogger.conf", "--csv", "--every", "1", "--loan", "8"}, in_folder(folder, {}));
+  ASSERT_TRUE(read.wait_for_line("1.8.0"));
+  daemon->send(SIGTERM);
+  EXPECT_EQ(daemon->wait_exit(), (Exit{.status = 0, .signal = 0}));
+  EXPECT_EQ(read.wait_exit(), (Exit{.status = 69, .signal = 0}));
+  EXPECT_THAT(read.output(Stream::err), HasSubstr("is not lent by the daemon any more"));
+}
+
 TEST(Read, CtrlCEndsIt) {
   const Folder folder;
   Sim sim(folder, "sim", {});

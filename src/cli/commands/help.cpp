@@ -23,8 +23,8 @@ int run(const CommandLine& line) {
   const std::string_view name = line.arguments.front();
   const Command* command = find_command(all_commands(), name);
   if (command == nullptr) {
-    line.err << "vzlogger has no command '" << name << "'\n";
     list(line.err);
+    line.err << "vzlogger has no command '" << name << "'\n";
     return EX_USAGE;
   }
   if (!command->keywords.empty()) line.out << command->name << " - " << command->summary << "\n(" << command->keywords << ")\n\n";

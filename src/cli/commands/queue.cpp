@@ -4,7 +4,7 @@
 #include <sysexits.h>
 
 #include <cstdlib>
-#include <fstream>
+#include <functional>
 #include <istream>
 #include <memory>
 #include <ostream>
@@ -13,13 +13,16 @@
 
 #include "cli/command_options.hpp"
 #include "cli/outbox_settings.hpp"
+#include "cli/output_file.hpp"
 #include "cli/status_text.hpp"
 #include "config/config.hpp"
 #include "local/control_client.hpp"
 #include "local/control_server.hpp"
+#include "local/json_members.hpp"
 #include "local/outbox_desk.hpp"
 #include "local/status_json.hpp"
 #include "platform/clock.hpp"
+#include "platform/wait.hpp"
 #include "runtime/stamp_gate.hpp"
 #include "vz/protocol.hpp"
 #include "vz/sink.hpp"
@@ -122,7 +125,12 @@ class Outboxes {
 
   static Expected<DurableSettings> from_configuration(const std::string& path) {
     const auto text = config::read_file(path);
-    if (!text) return tl::unexpected(text.error());
+    if (!text)
+      return tl::unexpected(Error{.what = "no daemon runs, and this configuration, which should say where the outbox is, cannot be read: " +
+                                          platform::errno_text(text.error().code),
+                                  .where = path,
+                                  .remedy = "name it with -c, or the outbox itself: --file /var/lib/vzlogger/outbox.db",
+                                  .code = text.error().code});
     const auto result = config::load(*text, {all_protocols(), all_sinks()});
     if (!result.settings)
       return tl::unexpected(
@@ -151,10 +159,9 @@ std::string utc(std::int64_t ms) {
                      clock.minutes().count(), clock.seconds().count());
 }
 
-std::string word(const Json& json, const char* name) {
-  const auto it = json.find(name);
-  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string{};
-}
+std::string word(const Json& json, const char* name) { return local::member<std::string>(json, name); }
+std::int64_t whole(const Json& json, const char* name) { return local::member<std::int64_t>(json, name); }
+bool yes(const Json& json, const char* name) { return local::member<bool>(json, name); }
 
 /// A number as it stands in the answer; "-" for null.
 std::string figure(const Json& json, const char* name) {
@@ -162,14 +169,9 @@ std::string figure(const Json& json, const char* name) {
   return it == json.end() || it->is_null() ? "-" : it->dump();
 }
 
-std::int64_t whole(const Json& json, const char* name) {
-  const auto it = json.find(name);
-  return it != json.end() && it->is_number_integer() ? it->get<std::int64_t>() : 0;
-}
-
 std::string time_of(const Json& json, const char* name) {
-  const auto it = json.find(name);
-  return it != json.end() && it->is_number_integer() ? utc(it->get<std::int64_t>()) : "-";
+  const auto time = local::member<std::optional<WallTime>>(json, name);
+  return time ? utc(time->time_since_epoch().count()) : "-";
 }
 
 const Json& list_of(const Json& answer, const char* name) {
@@ -202,8 +204,8 @@ int list(const CommandLine& line, Outboxes& outboxes, const Choices& choices) {
   std::vector<std::vector<std::string>> rows{
       {"", "CHANNEL", "WAITING", "REJECTED", "DROPPED", "OLDEST (UTC)", "ENDPOINT"}};
   for (const Json& queue : queues) {
-    const bool orphan = queue.value("orphan", Json()) == true;
-    const bool unstamped = queue.value("unstamped", Json()) == true;
+    const bool orphan = yes(queue, "orphan");
+    const bool unstamped = yes(queue, "unstamped");
     std::string note = unstamped ? "  (of unknown time: can be exported or dropped)"
                        : orphan && outboxes.daemon()
                            ? "  (not in the configuration: can be exported, retargeted or dropped)"
@@ -314,7 +316,7 @@ int by_ids(const CommandLine& line, Outboxes& outboxes, const Choices& choices, 
 }
 
 void export_page(const Json& answer, const Choices& choices, std::ostream& out) {
-  const bool unstamped = answer.value("unstamped", Json()) == true;
+  const bool unstamped = yes(answer, "unstamped");
   for (const Json& reading : list_of(answer, "readings")) {
     if (!reading.is_array() || reading.size() != 3) continue;
     if (choices.format == "json")
@@ -327,13 +329,8 @@ void export_page(const Json& answer, const Choices& choices, std::ostream& out) 
   }
 }
 
-int export_queue(const CommandLine& line, Outboxes& outboxes, const Choices& choices) {
-  std::ofstream file;
-  if (!choices.output.empty()) {
-    file.open(choices.output, std::ios::trunc);
-    if (!file) return failed(line, {.what = "cannot write this file", .where = choices.output, .remedy = {}});
-  }
-  std::ostream& out = choices.output.empty() ? line.out : file;
+/// Writes what waits, page after page. How many readings that were.
+Expected<std::size_t> export_pages(Outboxes& outboxes, const Choices& choices, std::ostream& out) {
   ControlRequest request;
   request.kind = Kind::export_queue;
   request.queue = {choices.channel, choices.endpoint};
@@ -341,9 +338,9 @@ int export_queue(const CommandLine& line, Outboxes& outboxes, const Choices& cho
   std::size_t count = 0;
   for (bool first = true;; first = false) {
     const auto answer = outboxes.ask(request);
-    if (!answer) return failed(line, answer.error());
+    if (!answer) return tl::unexpected(answer.error());
     if (first && choices.format == "csv")
-      out << (answer->value("unstamped", Json()) == true ? "milliseconds since boot,,value\n"
+      out << (yes(*answer, "unstamped") ? "milliseconds since boot,,value\n"
                                                          : "milliseconds since 1970,time (UTC),value\n");
     const Json& page = list_of(*answer, "readings");
     if (page.empty() || !page.back().is_array() || page.back().empty()) break;
@@ -353,11 +350,22 @@ int export_queue(const CommandLine& line, Outboxes& outboxes, const Choices& cho
     count += page.size();
     export_page(*answer, choices, out);
   }
-  out.flush();
-  if (!out)
-    return failed(line, {.what = "cannot write all of it", .where = choices.output, .remedy = "is the disk full?"});
-  if (!choices.output.empty())
-    line.out << fmt::format("{} reading(s) written to {}; they still wait here\n", count, choices.output);
+  return count;
+}
+
+int export_queue(const CommandLine& line, Outboxes& outboxes, const Choices& choices) {
+  if (choices.output.empty()) {
+    const auto count = export_pages(outboxes, choices, line.out);
+    if (!count) return failed(line, count.error());
+    line.out.flush();
+    return line.out ? EX_OK : failed(line, {.what = "cannot write all of it", .where = "standard output", .remedy = {}});
+  }
+  OutputFile file{choices.output};
+  if (const auto opened = file.open(); !opened) return failed(line, opened.error());
+  const auto count = export_pages(outboxes, choices, file.stream());
+  if (!count) return failed(line, count.error());
+  if (const auto finished = file.finish(); !finished) return failed(line, finished.error());
+  line.out << fmt::format("{} reading(s) written to {}; they still wait here\n", *count, choices.output);
   return EX_OK;
 }
 

@@ -31,6 +31,7 @@ using std::chrono::seconds;
 
 constexpr seconds kOpenLimit{15};
 constexpr int kNotGood = 1;
+constexpr std::int64_t kShortestLoan = 8;  // half of it outlasts kMeterRest
 
 /// The options as they were typed.
 struct Typed {
@@ -53,6 +54,7 @@ struct Typed {
   double timeout = 60;
   bool verbose = false;
   std::string socket = default_socket();
+  std::int64_t loan = local::kLendFor.count();
 };
 
 constexpr const char* kExamples = R"(Examples:
@@ -108,6 +110,11 @@ void declare(CLI::App& app, Typed& typed) {
   app.add_flag("-v,--verbose", typed.verbose, "Show on standard error what goes over the line (Protokoll)")->group("Output");
   app.add_option("--socket", typed.socket, "Control socket of the daemon, which lends its line")
       ->type_name("PATH")
+      ->capture_default_str()
+      ->group("Source");
+  app.add_option("--loan", typed.loan, "The daemon takes its line back when it has not heard from this command for so long")
+      ->check(CLI::Range(kShortestLoan, std::int64_t{local::kLongestLending.count()}))
+      ->type_name("SECONDS")
       ->capture_default_str()
       ->group("Source");
   app.footer(kExamples);
@@ -236,12 +243,18 @@ int open_failed(const CommandLine& line, const Error& error) {
   return EX_UNAVAILABLE;
 }
 
+int loan_failed(const CommandLine& line, const Endpoint& endpoint, const Error& error) {
+  line.err << fmt::format("vzlogger read: {} is not lent by the daemon any more, and is not read on: {}\n", text(endpoint), error.text());
+  return EX_UNAVAILABLE;
+}
+
 int read_meter(const Typed& typed, ChosenMeter meter, Printer& printer, const CommandLine& line) {
   const bool repeated = typed.every > 0 || typed.count > 1;
-  const auto borrowed = borrow_line(meter.source->endpoint, typed.socket,
-                                    repeated ? local::kLongestLending : local::kLendFor, line.err);
+  const seconds loan{typed.loan};
+  auto borrowed = borrow_line(meter.source->endpoint, typed.socket, loan, line.err);
   Interrupt interrupt;
   const SystemClock clock;
+  Renewal renewal(borrowed ? &*borrowed : nullptr, loan, clock.now().mono);
   SystemTransportFactory transports;
   Session& session = *meter.source->session;
   auto transport = transports.open(meter.source->endpoint, session.initial_line(), clock.now().mono + kOpenLimit, interrupt.wake());
@@ -259,12 +272,22 @@ int read_meter(const Typed& typed, ChosenMeter meter, Printer& printer, const Co
   bool failed = false;
   bool asked_again = false;
   MonoTime due = clock.now().mono;
+  std::optional<MonoTime> began;  ///< waiting for a reading, with a renewal between
   while (!interrupt.requested()) {
-    const MonoTime patience = std::max(due, clock.now().mono) + duration(typed.timeout);
-    const auto result = runner.next(due, patience);
+    const MonoTime patience = began.value_or(std::max(due, clock.now().mono)) + duration(typed.timeout);
+    // a meter that is asked is not interrupted: its time has to begin anew before
+    const auto in_between = [&] { return session.pulls() && renewal.at() > due; };
+    if (renewal.due(clock.now().mono) || (in_between() && renewal.at() < patience))
+      if (const auto renewed = renewal.renew(clock.now().mono); !renewed) return loan_failed(line, meter.source->endpoint, renewed.error());
+    const auto result = runner.next(due, in_between() ? patience : std::min(patience, renewal.at()));
     if (typed.verbose) line.err << traffic.finish();
     if (result.end == SessionRunner::End::woken) break;
     tell_faults(line, result.faults);
+    if (result.end == SessionRunner::End::deadline && result.at.mono < patience) {
+      began = patience - duration(typed.timeout);
+      continue;
+    }
+    began.reset();
     const bool silent = result.end == SessionRunner::End::failed && session.pulls() && only_silence(result.faults);
     if (silent && result.at.mono < patience && !asked_again) {
       // some are deaf for a while after a readout that somebody else asked for

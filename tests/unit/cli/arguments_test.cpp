@@ -102,7 +102,7 @@ TEST(Arguments, NumberThatIsNoneIsNamedOnce) {
   EXPECT_EQ(arguments.config, "/etc/vzlogger.conf");
   EXPECT_EQ(err,
             "vzlogger: --verbose takes a number; '-c' counts as 0\n"
-            "vzlogger: ignoring 'my.conf': it is no option\n");
+            "vzlogger: ignoring 'my.conf': it is no option, and no command (vzlogger help); a configuration is named with -c\n");
   EXPECT_EQ(run({"-v", "15x"}).err, "vzlogger: --verbose takes a number; '15x' counts as 15\n");
   EXPECT_THAT(run({"-p", "99999999999"}).err, HasSubstr("counts as 2147483647"));
   EXPECT_EQ(run({"-p", "-1"}).err, "");

@@ -33,6 +33,32 @@ TEST(Command, WithoutOneTheCommandLineIsTheDaemons) {
   EXPECT_EQ(run({"something"}).status, std::nullopt) << "the old daemon ignored such words";
 }
 
+TEST(Command, ASlipOfTheFingersDoesNotStartTheDaemon) {
+  for (const char* word : {"stauts", "statu", "Status", "queu", "chanel"}) {
+    const auto [status, out, err] = run({word});
+    EXPECT_EQ(status, 64) << word;
+    EXPECT_THAT(err, HasSubstr("did you mean")) << word;
+  }
+  for (const char* word : {"start", "daemon", "/etc/vzlogger.conf", "probe.conf", "-", "--help"}) EXPECT_EQ(run({word}).status, std::nullopt) << word;
+}
+
+TEST(Command, WhatIsWrongIsSaidInWords) {
+  const auto err = [](const std::vector<const char*>& words) {
+    const auto outcome = run(words);
+    EXPECT_EQ(outcome.status, 64) << words.front();
+    return outcome.err;
+  };
+  EXPECT_EQ(err({"status", "--jsno"}),
+            "vzlogger status: there is no option \"--jsno\" here; did you mean --json?\nMore about it: vzlogger status --help\n");
+  EXPECT_THAT(err({"status", "now"}), HasSubstr("nothing is known about \"now\" here"));
+  EXPECT_THAT(err({"queue", "exprot"}), HasSubstr("did you mean export?"));
+  EXPECT_THAT(err({"queue", "export"}), HasSubstr("vzlogger queue export: CHANNEL is required"));
+  EXPECT_THAT(err({"queue", "export", "abcdef", "--formt", "csv"}), HasSubstr("vzlogger queue export: there is no option \"--formt\" here; did you mean --format?"));
+  EXPECT_THAT(err({"channel"}), HasSubstr("what is to be done? One of list, create and delete"));
+  EXPECT_THAT(err({"channel", "add"}), HasSubstr("nothing is known about \"add\" here; it could be list, create or delete"));
+  EXPECT_THAT(err({"read", "--every", "-1"}), HasSubstr("not in range 0 to 86400"));
+}
+
 TEST(Command, HelpListsAllOfThem) {
   const auto [status, out, err] = run({"help"});
   EXPECT_EQ(status, 0);
