@@ -15,10 +15,11 @@ using Kind = ControlRequest::Kind;
 
 std::int64_t ms(WallTime time) { return time.time_since_epoch().count(); }
 
-Json counted(const Expected<std::uint64_t>& count) {
+Json counted(const Expected<std::uint64_t>& count, const DurableOutbox::Slice& slice = {}) {
   if (!count) return bad_answer(count.error());
   Json answer = good_answer();
   answer["count"] = *count;
+  if (slice.more) answer["more"] = true;
   return answer;
 }
 
@@ -154,13 +155,15 @@ Json OutboxDesk::retarget(const ControlRequest& request) {
     return bad_answer(
         refused("nobody knows the time of these readings, so no endpoint can take them", "export them instead"));
   if (from->name == to->name) return bad_answer(refused("both are the same queue", {}));
-  return counted(outbox_.retarget(from->name, to->name));
+  DurableOutbox::Slice slice{.length = kSlice};
+  return counted(outbox_.retarget(from->name, to->name, &slice), slice);
 }
 
 Json OutboxDesk::drop(const ControlRequest& request) {
   const auto queue = find(request.queue);
   if (!queue) return bad_answer(queue.error());
-  return counted(outbox_.discard(queue->name));
+  DurableOutbox::Slice slice{.length = kSlice};
+  return counted(outbox_.discard(queue->name, &slice), slice);
 }
 
 }  // namespace vz::local

@@ -13,7 +13,8 @@
 namespace vz::local {
 
 /// Answers the requests that are about the outbox: for the control socket of a daemon, or, in a process of its own, for
-/// a file that no daemon holds; then no queue is open. May wait for the disk. Thread-safe as the outbox is; nothing
+/// a file that no daemon holds; then no queue is open. May wait for the disk. What could take minutes is done in slices:
+/// an answer with "more": true is about a part (kSlice and a transaction), and the same request goes on. Thread-safe as the outbox is; nothing
 /// changes after construction. uuids are shown by their end alone.
 class OutboxDesk {
  public:
@@ -29,6 +30,7 @@ class OutboxDesk {
   /// `outbox` outlives the desk.
   OutboxDesk(DurableOutbox& outbox, std::vector<OpenQueue> open, Unstamped unstamped)
       : outbox_(outbox), open_(std::move(open)), unstamped_(unstamped) {}
+  static constexpr std::chrono::milliseconds kSlice{100};
 
   /// True for what answer() answers.
   static bool knows(ControlRequest::Kind kind);

@@ -60,8 +60,9 @@ struct OutboxStatus {
 };
 
 /// The outbox that lasts: in memory while the endpoints accept, in a file (DurableStore) once a reading has waited for
-/// `commit_interval`, or `max_unwritten` wait. What is on disk is read back in pages, so that memory stays bounded however long an outage is. A
-/// reading re-read at a start is a repeat. Queues are known by endpoint and channel alone.
+/// `commit_interval`, or more than `max_unwritten` wait. What is on disk is read back in pages, so that memory stays
+/// bounded however long an outage is. A reading re-read at a start is a repeat. Queues are known by endpoint and channel
+/// alone.
 ///
 /// With `commit_interval` 0 a reading is shown to peek() only once it is on disk, so that nothing is ever delivered that
 /// a crash could make forgotten together with the rest of its telegram.
@@ -144,15 +145,21 @@ class DurableOutbox final : public Outbox {
   /// short transactions that let tick() and close() go first; an Error in the middle leaves what was done done, and
   /// nothing lost or doubled. What they find is as of the call.
 
+  /// For callers that must not be kept for as long as millions of readings take: after `length` no transaction is begun,
+  /// and `more` says that something is left for the same call again.
+  struct Slice {
+    MonoDuration length{};
+    bool more = false;
+  };
   /// The queues of the file that are not open and in which something waits.
   [[nodiscard]] std::vector<OrphanQueue> orphans() const;
   /// Moves what waits in a queue that is not open behind what another one has (open or not; it is made if there is
   /// none), as repeats. Returns how many. An Error if `from` is open, or nothing waits there, or nobody
   /// knows the time of what does.
-  Expected<std::uint64_t> retarget(const QueueName& from, const QueueName& to);
+  Expected<std::uint64_t> retarget(const QueueName& from, const QueueName& to, Slice* slice = nullptr);
   /// Throws away what waits in a queue that is not open. Returns how many. An Error if it is open, or nothing waits
   /// there.
-  Expected<std::uint64_t> discard(const QueueName& name);
+  Expected<std::uint64_t> discard(const QueueName& name, Slice* slice = nullptr);
   /// What waits in a queue, open or not, behind sequence `after` (0: from the start): at most `max` and
   /// kMaxPiece readings, none if there are no more.
   Expected<std::vector<QueuedReading>> export_readings(const QueueName& name, std::uint64_t after, std::size_t max);
@@ -247,7 +254,9 @@ class DurableOutbox final : public Outbox {
   bool begin_maintenance();
   [[nodiscard]] std::optional<Error> refusal() const;
   Expected<void> maintenance(Force force, const std::function<Expected<void>()>& work);
-  Expected<std::uint64_t> in_pieces(Force force, const std::function<Expected<bool>(std::uint64_t& count)>& piece);
+  Expected<std::uint64_t> in_pieces(Force force, const std::function<Expected<bool>(std::uint64_t& count)>& piece,
+                                    const std::function<bool()>& pause = {});
+  std::function<bool()> pause_after(const QueueName& name, Slice* slice);
   Expected<std::uint64_t> by_id(Force force, const std::vector<std::int64_t>& ids,
                                 const std::function<Expected<void>(std::span<const std::int64_t>, std::uint64_t& count)>& work);
   [[nodiscard]] std::optional<Error> no_orphan(const QueueName& name) const;

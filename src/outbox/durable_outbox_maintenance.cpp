@@ -68,9 +68,11 @@ Expected<void> DurableOutbox::maintenance(Force force, const std::function<Expec
   return result;
 }
 
-/// Repeats `piece` until it says false. Its Error is a refusal, not the disk's, which it leaves to maintenance().
+/// Repeats `piece` until it says false, or `pause` true. Its Error is a refusal, not the disk's, which it leaves to
+/// maintenance().
 Expected<std::uint64_t> DurableOutbox::in_pieces(Force force,
-                                                 const std::function<Expected<bool>(std::uint64_t& count)>& piece) {
+                                                 const std::function<Expected<bool>(std::uint64_t& count)>& piece,
+                                                 const std::function<bool()>& pause) {
   std::uint64_t count = 0;
   for (bool more = true; more;) {
     more = false;
@@ -81,10 +83,22 @@ Expected<std::uint64_t> DurableOutbox::in_pieces(Force force,
       return {};
     });
     if (!done) return tl::unexpected(done.error());
+    if (more && pause && pause()) break;
   }
   if (on_push_) on_push_();
   if (on_work_) on_work_();
   return count;
+}
+
+/// True once the slice is over, as long as something waits: the queue's end is no slice of its own.
+std::function<bool()> DurableOutbox::pause_after(const QueueName& name, Slice* slice) {
+  if (slice == nullptr) return {};
+  slice->more = false;
+  const MonoTime end = clock_.now().mono + slice->length;
+  return [this, &name, slice, end] {
+    slice->more = clock_.now().mono >= end && !no_orphan(name);
+    return slice->more;
+  };
 }
 
 /// Why nothing can be moved out of the queue of that name, if nothing can.
@@ -200,7 +214,7 @@ Expected<bool> DurableOutbox::move_piece(const QueueName& from, const QueueName&
   return !readings.empty();
 }
 
-Expected<std::uint64_t> DurableOutbox::retarget(const QueueName& from, const QueueName& to) {
+Expected<std::uint64_t> DurableOutbox::retarget(const QueueName& from, const QueueName& to, Slice* slice) {
   if (auto refused = no_orphan(from)) return tl::unexpected(std::move(*refused));
   if (from.endpoint.starts_with(kUnstamped)) {
     return tl::unexpected(Error{.what = "nobody knows the time of these readings, so they cannot be sent",
@@ -208,7 +222,8 @@ Expected<std::uint64_t> DurableOutbox::retarget(const QueueName& from, const Que
                                 .remedy = "export them"});
   }
   if (from == to) return 0;
-  return in_pieces(Force::readings, [&](std::uint64_t& count) { return move_piece(from, to, count); });
+  return in_pieces(
+      Force::readings, [&](std::uint64_t& count) { return move_piece(from, to, count); }, pause_after(from, slice));
 }
 
 Expected<void> DurableOutbox::requeue_piece(std::span<const std::int64_t> ids, std::uint64_t& count) {
@@ -256,9 +271,10 @@ Expected<bool> DurableOutbox::discard_piece(const QueueName& name, std::uint64_t
   return before > 0;
 }
 
-Expected<std::uint64_t> DurableOutbox::discard(const QueueName& name) {
+Expected<std::uint64_t> DurableOutbox::discard(const QueueName& name, Slice* slice) {
   if (auto refused = no_orphan(name)) return tl::unexpected(std::move(*refused));
-  return in_pieces(Force::no, [&](std::uint64_t& count) { return discard_piece(name, count); });
+  return in_pieces(
+      Force::no, [&](std::uint64_t& count) { return discard_piece(name, count); }, pause_after(name, slice));
 }
 
 Expected<std::uint64_t> DurableOutbox::discard_rejected(const std::vector<std::int64_t>& ids) {

@@ -18,8 +18,6 @@
 namespace vz {
 namespace {
 
-/// Between two looks at the keep-alive, as a part of it: brokers allow one and a half times the interval.
-constexpr int kLooksPerKeepalive = 4;
 
 std::string numeric(const platform::SocketAddress& address) {
   std::array<char, NI_MAXHOST> text{};
@@ -66,6 +64,9 @@ struct MosquittoClient::Callbacks {
     auto& client = self(object);
     const std::string_view line = text;
     if (line.starts_with("OpenSSL Error")) client.tls_trouble_ = line;
+    // each packet has its line: the one place where the library tells of those that it makes itself
+    if (line.find(" sending ") != std::string_view::npos) client.said_ = std::chrono::steady_clock::now();
+    else if (line.find(" received ") != std::string_view::npos) client.heard_ = std::chrono::steady_clock::now();
     client.log_.write(Level::finest, "mqtt", line);
   }
 };
@@ -163,14 +164,18 @@ Expected<void> MosquittoClient::begin() {
   if (code != MOSQ_ERR_SUCCESS) return tl::unexpected(words(code, code == MOSQ_ERR_ERRNO ? system_error : 0));
   // programs that meters run must not inherit it
   if (const int socket = mosquitto_socket(handle_); socket >= 0) ::fcntl(socket, F_SETFD, FD_CLOEXEC);
-  chores_ = std::chrono::steady_clock::now();
+  chores_ = heard_ = said_ = std::chrono::steady_clock::now();
   reached_ = false;
   return {};
 }
 
 MonoTime MosquittoClient::next_chore() const {
   if (!connected_ || broker_.keepalive.count() == 0) return MonoTime::max();
-  return chores_ + std::chrono::milliseconds{broker_.keepalive} / kLooksPerKeepalive;
+  // The library asks for a sign of life once it has said or heard nothing for so long, but only when it is called, and it
+  // counts in whole seconds.
+  constexpr std::chrono::milliseconds kMargin{50};
+  constexpr std::chrono::seconds kAtMost{1};
+  return std::max(std::min(heard_, said_) + broker_.keepalive + kMargin, chores_ + kAtMost);
 }
 
 void MosquittoClient::wait(MonoTime deadline, const Wake& wake, std::vector<MqttEvent>& out) {
@@ -205,7 +210,7 @@ void MosquittoClient::drive(short revents) {
   const MonoTime now = std::chrono::steady_clock::now();
   if (code == MOSQ_ERR_SUCCESS && !over_ && now >= next_chore()) {
     chores_ = now;
-    code = mosquitto_loop_misc(handle_);
+    code = mosquitto_loop_misc(handle_);  // asks for a sign of life, or finds that none came
   }
   if (code != MOSQ_ERR_SUCCESS) failed(code);
 }

@@ -68,6 +68,8 @@ class MosquittoClient final : public MqttClient {
   std::string tls_trouble_;         ///< OpenSSL's words, as the library logged them
   std::optional<Error> tls_reason_;  ///< what they meant last, until a connection comes about
   MonoTime chores_{};               ///< when the keep-alive was last looked at
+  MonoTime heard_{};                ///< when the last packet came
+  MonoTime said_{};                 ///< when the last packet went
   std::vector<MqttEvent> events_;
 };
 

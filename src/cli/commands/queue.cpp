@@ -379,10 +379,20 @@ int one_queue(const CommandLine& line, Outboxes& outboxes, const Choices& choice
     line.out << "nothing was done\n";
     return EXIT_FAILURE;
   }
-  const auto answer = outboxes.ask(request);
-  if (!answer) return failed(line, answer.error());
-  line.out << fmt::format("{} reading(s) {}\n", whole(*answer, "count"),
-                          kind == Kind::drop ? "were thrown away" : "were moved");
+  const auto tell = [&](std::ostream& out, std::uint64_t count, std::string_view end) {
+    out << fmt::format("{} reading(s) {}{}\n", count, kind == Kind::drop ? "were thrown away" : "were moved", end);
+  };
+  std::uint64_t count = 0;
+  for (bool more = true; more;) {  // a daemon does it in parts, so that others are answered, too
+    const auto answer = outboxes.ask(request);
+    if (!answer) {
+      if (count > 0) tell(line.err, count, " before that");
+      return failed(line, answer.error());
+    }
+    count += static_cast<std::uint64_t>(whole(*answer, "count"));
+    more = answer->value("more", Json(false)) == true;
+  }
+  tell(line.out, count, "");
   return EX_OK;
 }
 

@@ -566,6 +566,34 @@ TEST(OutboxCommands, MovesManyReadingsToAQueueInUse) {
   EXPECT_EQ(world.outbox->stats(world.queue).dropped, 0U);
 }
 
+/// Others ask in between; and the end of a queue is found in the slice that takes its last reading.
+TEST(OutboxCommands, MillionsAreMovedAndThrownAwayInSlices) {
+  World world;
+  leave_behind(world, 1, 10'000);
+  DurableOutbox::Slice slice;  // so short that each transaction is one
+  std::vector<std::uint64_t> counts;
+  do {
+    const auto count = world.outbox->retarget(kGone, kQueue, &slice);
+    ASSERT_TRUE(count) << count.error().text();
+    counts.push_back(*count);
+    EXPECT_EQ(world.outbox->stats(world.queue).waiting + (slice.more ? world.outbox->orphans().at(0).waiting : 0), 10'000U);
+  } while (slice.more && counts.size() < 10);
+  EXPECT_THAT(counts, ElementsAre(4096U, 4096U, 10'000U - 8192U));
+  EXPECT_EQ(world.drain(), numbers(1, 10'000));
+
+  World other;
+  leave_behind(other, 1, 70'000);
+  std::uint64_t gone = 0;
+  int calls = 0;
+  do {
+    gone += other.outbox->discard(kGone, &slice).value();
+    ++calls;
+  } while (slice.more && calls < 10);
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(gone, 70'000U);
+  EXPECT_THAT(other.outbox->orphans(), IsEmpty());
+}
+
 TEST(OutboxCommands, MovesNoReadingThatIsSettledAlready) {
   World world;
   const QueueId gone = world.outbox->open(kGone);
