@@ -34,6 +34,7 @@ void set_up(World& world) {
   world.settings.path = "/state/outbox.db";
   world.settings.commit_interval = std::chrono::milliseconds{kCommits[world.below(std::size(kCommits))]};
   world.settings.page_readings = std::size_t{16} << world.below(7);
+  if (world.chance(0.2)) world.settings.max_unwritten = 1 + world.below(64);
   world.small = world.chance(0.03);
   world.settings.max_size = world.small ? kSmallestStore : 64ULL << 20U;
   world.settings.on_full = world.small && world.chance(0.3) ? OnFull::drop_newest : OnFull::drop_oldest;
