@@ -540,8 +540,6 @@ void Life::move_orphan() {
 
 void Life::requeue_rejected() {
   const auto rejected = outbox_.rejected(0, 1 + world_.below(50));
-  if (crashed()) return;
-  note_durable();  // it writes what is due before it looks
   if (!rejected || rejected->empty()) return;
   std::vector<std::int64_t> ids;
   for (const RejectedReading& reading : *rejected) ids.push_back(reading.id);
