@@ -39,6 +39,7 @@ std::uint64_t random_seed() {
 
 /// The state in which the outbox keeps the time that was known last: boot and milliseconds.
 constexpr const char* kClockState = "clock";
+constexpr std::string_view kAhead = " ahead";  ///< of the machine's clock, as it was written
 
 }  // namespace
 
@@ -91,11 +92,16 @@ void Daemon::go_on_with_clock() {
   std::int64_t ms = 0;
   if (blank != std::string::npos && std::from_chars(found.data() + blank + 1, found.data() + found.size(), ms).ec == std::errc{}) {
     const bool same = !boot_.empty() && std::string_view{found}.substr(0, blank) == boot_;
-    clock_.go_on_from(WallTime{milliseconds{ms}}, same ? StampClock::Boot::this_one : StampClock::Boot::earlier);
+    const WallTime last{milliseconds{ms}};
+    if (found.ends_with(kAhead)) gate_.go_on_from(last);
+    clock_.go_on_from(last, same ? StampClock::Boot::this_one : StampClock::Boot::earlier);
   }
   outbox_.set_companion(kClockState, [this] {
-    if (!clock_.trusted()) return std::string{};
-    return fmt::format("{} {}", boot_.empty() ? "-" : boot_, gate_.latest().time_since_epoch().count());
+    if (!clock_.trusted()) return Companion{};
+    const WallTime latest = gate_.latest();
+    const bool ahead = clock_.has_yet_to_reach(latest);
+    return Companion{.bytes = fmt::format("{} {}{}", boot_.empty() ? "-" : boot_, latest.time_since_epoch().count(), ahead ? kAhead : ""),
+                     .urgent = ahead};
   });
 }
 

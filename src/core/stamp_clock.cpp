@@ -77,6 +77,11 @@ bool StampClock::trusted() const {
   return true;
 }
 
+bool StampClock::has_yet_to_reach(WallTime stamp) const {
+  // the millisecond that a wall clock is cut to is no step back
+  return machine_.now().wall + std::chrono::milliseconds{1} < stamp;
+}
+
 StampClock::Steps StampClock::steps() const {
   const std::scoped_lock lock(mutex_);
   return steps_;

@@ -43,6 +43,8 @@ class StampClock final : public Clock {
   [[nodiscard]] Instant now() const override;
   [[nodiscard]] bool trusted() const override;
   [[nodiscard]] Steps steps() const;
+  /// Whether the machine's clock has yet to reach `stamp`: it was set back since that was given out.
+  [[nodiscard]] bool has_yet_to_reach(WallTime stamp) const;
 
  private:
   using Fine = std::chrono::sys_time<std::chrono::nanoseconds>;

@@ -355,7 +355,7 @@ void DurableOutbox::put_state(const std::string& key, std::string bytes) {
   if (wake && on_work_) on_work_();
 }
 
-void DurableOutbox::set_companion(std::string key, std::function<std::string()> make) {
+void DurableOutbox::set_companion(std::string key, std::function<Companion()> make) {
   const std::scoped_lock lock(mutex_);
   companion_key_ = std::move(key);
   companion_ = std::move(make);
@@ -525,11 +525,11 @@ void DurableOutbox::collect_companion(Force force, StoreBatch& batch) {
   const MonoTime now = clock_.now().mono;
   const bool due = !companion_written_ || now - *companion_written_ >= kCompanionEvery;
   const bool at_stop = force == Force::all && (store_ != nullptr || !batch.empty());
-  if (!at_stop && (batch.appends.empty() || !due)) return;
-  if (std::string bytes = companion_(); !bytes.empty()) {
-    companion_written_ = now;
-    batch.states[companion_key_] = std::move(bytes);
-  }
+  if (!at_stop && batch.appends.empty()) return;
+  Companion companion = companion_();
+  if (companion.bytes.empty() || !(at_stop || due || companion.urgent)) return;
+  companion_written_ = now;
+  batch.states[companion_key_] = std::move(companion.bytes);
 }
 
 /// A stop has half a second for what is in memory alone.

@@ -59,6 +59,12 @@ struct OutboxStatus {
   std::uint64_t dropped = 0;       ///< lost to the limits, all queues
 };
 
+/// What is to be known after a crash of what was written before it.
+struct Companion {
+  std::string bytes;
+  bool urgent = false;  ///< an older one would mislead
+};
+
 /// The outbox that lasts: in memory while the endpoints accept, in a file (DurableStore) once a reading has waited for
 /// `commit_interval`, or more than `max_unwritten` wait. What is on disk is read back in pages, so that memory stays
 /// bounded however long an outage is. A reading re-read at a start is a repeat. Queues are known by endpoint and channel
@@ -120,10 +126,10 @@ class DurableOutbox final : public Outbox {
   /// The state as it was put, or found at the start; empty if there is none.
   [[nodiscard]] std::string get_state(const std::string& key) const;
   static constexpr std::size_t kMaxState = 4096;
-  /// A state that is written together with readings, at most every kCompanionEvery, and by close() if there is a file;
-  /// never for its own sake. `make` is called under the lock and must not call back; empty: not now. Set once, before
+  /// A state that is written together with readings, at most every kCompanionEvery unless it is urgent, and by close() if
+  /// there is a file; never for its own sake. `make` is called under the lock and must not call back; empty: not now. Set once, before
   /// the first push.
-  void set_companion(std::string key, std::function<std::string()> make);
+  void set_companion(std::string key, std::function<Companion()> make);
   static constexpr std::chrono::minutes kCompanionEvery{10};
 
   /// Does the I/O that is due. Once a stop is requested no transaction is begun: what is left is close()'s.
@@ -301,7 +307,7 @@ class DurableOutbox final : public Outbox {
   std::map<std::string, std::string> states_;
   std::map<std::string, std::string> dirty_states_;
   std::string companion_key_;
-  std::function<std::string()> companion_;
+  std::function<Companion()> companion_;
   std::optional<MonoTime> companion_written_;
   std::optional<MonoTime> settle_since_;  ///< progress that the file does not know, since
   bool tidy_ = false;                     ///< space may be given back

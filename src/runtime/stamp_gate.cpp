@@ -71,6 +71,10 @@ WallTime StampGate::latest() const {
 void StampGate::resume(DurableOutbox& store) {
   const std::scoped_lock lock(mutex_);
   store_ = &store;
+  if (last_) {
+    const MonoTime now = clock_.now().mono;
+    for (auto& [queue, lane] : lanes_) lane.sequencer.go_on_from(*last_, now);
+  }
   if (boot_.empty()) return;
   const auto waiting = store.orphans();
   for (auto& [queue, lane] : lanes_) {

@@ -35,6 +35,9 @@ class StampGate final {
 
   /// Tells the name of a queue, so that what is held for it can be found again.
   void know(QueueId queue, const QueueName& name);
+  /// The latest() of an earlier process, if it was ahead of the clock then: what is from before this process (windows that
+  /// are resumed, held readings) comes behind it. Before resume().
+  void go_on_from(WallTime last) { last_ = last; }
   /// Finds what an earlier process of this boot held. After all know(), before the first push(). From now on what is moved
   /// becomes durable in one piece.
   void resume(DurableOutbox& store);
@@ -74,6 +77,7 @@ class StampGate final {
   Log& log_;
   const std::string boot_;
   DurableOutbox* store_ = nullptr;
+  std::optional<WallTime> last_;      ///< of an earlier process
   std::atomic<std::int64_t> latest_{0};  ///< stamp, ms
   std::atomic<bool> holds_{false};    ///< some lane is holding
   std::atomic<bool> told_wrong_{false};

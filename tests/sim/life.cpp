@@ -174,6 +174,7 @@ void Life::go_on_with_clock() {
   const std::size_t blank = found.find(' ');
   if (blank != std::string::npos) {
     const WallTime last{milliseconds{std::strtoll(found.c_str() + blank, nullptr, 10)}};
+    if (found.ends_with(" ahead")) gate_.go_on_from(last);
     clock_.go_on_from(last, found.substr(0, blank) == boot ? StampClock::Boot::this_one : StampClock::Boot::earlier);
   }
   // It may go on from a time that is ahead: that of before a step back.
@@ -181,7 +182,11 @@ void Life::go_on_with_clock() {
   const auto ahead = std::chrono::duration_cast<milliseconds>(clock_.now().wall - world_.clock.now().wall).count();
   world_.forward += std::max<std::int64_t>(0, ahead);
   outbox_.set_companion("clock", [this, boot] {
-    return clock_.trusted() ? fmt::format("{} {}", boot, gate_.latest().time_since_epoch().count()) : std::string{};
+    if (!clock_.trusted()) return Companion{};
+    const WallTime latest = gate_.latest();
+    const bool is_ahead = clock_.has_yet_to_reach(latest);
+    return Companion{.bytes = fmt::format("{} {}{}", boot, latest.time_since_epoch().count(), is_ahead ? " ahead" : ""),
+                     .urgent = is_ahead};
   });
 }
 

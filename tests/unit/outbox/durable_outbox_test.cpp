@@ -314,7 +314,7 @@ TEST(DurableOutbox, AFullFileDropsTheOldestAndSaysSo) {
 TEST(DurableOutbox, TheCompanionOfACommitThatFailedIsNotWrittenLater) {
   World world;
   int version = 1;
-  world.outbox->set_companion("clock", [&] { return std::to_string(version); });
+  world.outbox->set_companion("clock", [&] { return Companion{.bytes = std::to_string(version)}; });
   world.disk.failing = true;
   world.push(1, 1);
   world.wait(5s);
@@ -340,6 +340,22 @@ TEST(DurableOutbox, ADiskThatDoesNotSyncDoesNotLetTheLogGrow) {
   world.disk.sync_fails = false;
   world.stop_and_begin();
   EXPECT_THAT(world.drain(), SizeIs(20'001));
+}
+
+TEST(DurableOutbox, AnUrgentCompanionIsWrittenWithEveryCommit) {
+  World world;
+  Companion companion{.bytes = "1"};
+  world.outbox->set_companion("clock", [&] { return companion; });
+  world.push(1, 1);
+  world.wait(5s);
+  companion.bytes = "2";
+  world.push(2, 2);
+  world.wait(5s);
+  companion = {.bytes = "3", .urgent = true};
+  world.push(3, 3);
+  world.wait(5s);
+  world.crash_and_begin();
+  EXPECT_EQ(world.outbox->get_state("clock"), "3");
 }
 
 TEST(DurableOutbox, RejectedReadingsLeaveRoomForNewOnes) {

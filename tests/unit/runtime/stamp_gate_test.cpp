@@ -256,16 +256,33 @@ TEST_F(StampGateTest, TwoMetersOfOneChannelShareNoMillisecond) {
   EXPECT_EQ(stamps.size(), 20U);
 }
 
+/// A window that is resumed has readings of before the process; stamps of its time are taken if they were ahead.
+TEST_F(StampGateTest, WhatIsOlderThanTheProcessComesBehindStampsThatWereAhead) {
+  outbox_ = std::make_unique<DurableOutbox>(clock_, log_, DurableSettings{.path = dir_ / "outbox.db"}, system_files());
+  ASSERT_TRUE(outbox_->start());
+  queue_ = outbox_->open(kName);
+  gate_ = std::make_unique<StampGate>(*outbox_, clock_, log_, "b");
+  gate_->know(queue_, kName);
+  gate_->go_on_from(kStart + 99s);
+  gate_->resume(*outbox_);
+  gate_->push(queue_, {1, kStart + 80s}, clock_.now(), StampGate::Stamp::right);
+  gate_->push(queue_, {2, kStart + 100s}, clock_.now(), StampGate::Stamp::right);
+  const auto points = queued();
+  ASSERT_EQ(points.size(), 2U);
+  EXPECT_GT(points[0].first, 99s);
+  EXPECT_GT(points[1].first, points[0].first);
+}
+
 /// The state "clock" is written with readings, at a stop if there is a file, and never alone.
 TEST_F(StampGateTest, ACompanionMakesNoFile) {
   begin("b");
-  outbox_->set_companion("clock", [] { return std::string{"b 1"}; });
+  outbox_->set_companion("clock", [] { return Companion{.bytes = "b 1"}; });
   clock_.passed += 3600s;
   outbox_->tick();
   stop();
   EXPECT_FALSE(fs::exists(dir_ / "outbox.db"));
   begin("b");
-  outbox_->set_companion("clock", [] { return std::string{"b 2"}; });
+  outbox_->set_companion("clock", [] { return Companion{.bytes = "b 2"}; });
   read(1);
   clock_.passed += 6s;
   outbox_->tick();
@@ -273,7 +290,7 @@ TEST_F(StampGateTest, ACompanionMakesNoFile) {
   outbox_.reset();  // a crash
   begin("b");
   EXPECT_EQ(outbox_->get_state("clock"), "b 2");
-  outbox_->set_companion("clock", [] { return std::string{"b 3"}; });
+  outbox_->set_companion("clock", [] { return Companion{.bytes = "b 3"}; });
   stop();
   begin("b");
   EXPECT_EQ(outbox_->get_state("clock"), "b 3");
