@@ -24,9 +24,7 @@ WallTime StampSequencer::next(WallTime stamp, std::optional<MonoTime> at) {
   if (last_) {
     const auto later = at && last_at_ ? std::chrono::floor<std::chrono::milliseconds>(*at - *last_at_) : kNext * 0;
     const bool set_right = *last_ + later - stamp > kLargestStep;
-    const WallTime wanted = stamp;
-    if (!set_right && (behind_ || stamp <= *last_)) stamp = std::max(stamp, *last_ + std::max(kNext, later / 2));
-    behind_ = stamp != wanted;
+    if (!set_right) stamp = std::max(stamp, *last_ + std::max(kNext, later / 2));
   }
   last_at_ = at;
   while (stamp <= highest_ && used(stamp)) stamp += kNext;
