@@ -24,7 +24,9 @@ WallTime StampSequencer::next(WallTime stamp, std::optional<MonoTime> at) {
   if (last_) {
     const auto later = at && last_at_ ? std::chrono::floor<std::chrono::milliseconds>(*at - *last_at_) : kNext * 0;
     const bool set_right = *last_ + later - stamp > kLargestStep;
-    if (!set_right) stamp = std::max(stamp, *last_ + std::max(kNext, later / 2));
+    const WallTime wanted = stamp;
+    if (!set_right && (behind_ || stamp <= *last_)) stamp = std::max(stamp, *last_ + std::max(kNext, later / 2));
+    behind_ = stamp != wanted;
   }
   last_at_ = at;
   while (stamp <= highest_ && used(stamp)) stamp += kNext;

@@ -24,9 +24,9 @@ class DuplicateFilter {
 };
 
 /// Sees to it that no two readings of a queue share a millisecond: the middleware's key is channel and millisecond, and
-/// a reading with the stamp of one before it would be lost. A later reading gets the millisecond behind the last one at the
-/// earliest; if it is known how much later it came, half of that behind the last one, so that an hour is never squeezed
-/// into a second. After a large step back of the clock times come a second time: then those of the
+/// a reading with the stamp of one before it would be lost. A later reading of an equal or earlier stamp gets the
+/// millisecond behind the last one; if it is known how much later it came, half of that behind the last one, until the
+/// stamps have caught up, so that an hour is never squeezed into a second. After a large step back of the clock times come a second time: then those of the
 /// last kRemembered readings are left out. Pure; a value type, of 32 kB when it has seen as many.
 class StampSequencer {
  public:
@@ -45,6 +45,7 @@ class StampSequencer {
 
   std::optional<WallTime> last_;
   std::optional<MonoTime> last_at_;
+  bool behind_ = false;  ///< the latest stamp was moved
   WallTime highest_ = WallTime::min();
   std::vector<WallTime> recent_;  ///< a ring, once it is full
   std::size_t oldest_ = 0;
