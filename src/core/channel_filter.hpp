@@ -33,11 +33,6 @@ class StampSequencer {
   static constexpr std::size_t kRemembered = 4096;
   /// `at`: the moment that the stamp stands for.
   WallTime next(WallTime stamp, std::optional<MonoTime> at = std::nullopt);
-  /// `last` may have been given out before, at `at` at the latest. Before the first next().
-  void go_on_from(WallTime last, MonoTime at) {
-    last_ = highest_ = last;
-    last_at_ = at;
-  }
 
  private:
   [[nodiscard]] bool used(WallTime stamp) const;

@@ -71,10 +71,6 @@ WallTime StampGate::latest() const {
 void StampGate::resume(DurableOutbox& store) {
   const std::scoped_lock lock(mutex_);
   store_ = &store;
-  if (last_) {
-    const MonoTime now = clock_.now().mono;
-    for (auto& [queue, lane] : lanes_) lane.sequencer.go_on_from(*last_, now);
-  }
   if (boot_.empty()) return;
   const auto waiting = store.orphans();
   for (auto& [queue, lane] : lanes_) {
@@ -91,6 +87,8 @@ void StampGate::push(QueueId queue, Point point, const Instant& now, Stamp stamp
   // behind what is held: order within a queue is the order of push()
   if (stamp == Stamp::right && !lane.holding) {
     const MonoTime at = moment_of(point.stamp, now);
+    if (std::exchange(lane.fresh, false) && last_ && point.stamp <= *last_ && *last_ - point.stamp <= kLargestLead)
+      point.stamp = *last_ + milliseconds{1};
     const WallTime given = lane.sequencer.next(point.stamp, at);
     note(given);
     outbox_.push(queue, given, point.value);

@@ -35,8 +35,8 @@ class StampGate final {
 
   /// Tells the name of a queue, so that what is held for it can be found again.
   void know(QueueId queue, const QueueName& name);
-  /// The latest() of an earlier process, if it was ahead of the clock then: what is from before this process (windows that
-  /// are resumed, held readings) comes behind it. Before resume().
+  /// The latest() of an earlier process, if it was ahead of the clock then: a window that is resumed has a time of before
+  /// this process, and comes behind it. Before the first push().
   void go_on_from(WallTime last) { last_ = last; }
   /// Finds what an earlier process of this boot held. After all know(), before the first push(). From now on what is moved
   /// becomes durable in one piece.
@@ -66,6 +66,7 @@ class StampGate final {
     QueueName name;
     StampSequencer sequencer;
     std::optional<QueueId> holding;  ///< open, and perhaps not empty
+    bool fresh = true;               ///< nothing came from the meter yet
   };
   void release();
   void note(WallTime stamp);

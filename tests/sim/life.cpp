@@ -696,7 +696,7 @@ void Life::leave_clock() {
   }
   if (world_.wrong || !clock_.trusted()) return;
   const auto passed = std::chrono::duration_cast<milliseconds>(world_.clock.passed).count();
-  world_.right = std::max(world_.right, clock_.now().wall.time_since_epoch().count() - kEpoch - passed);
+  world_.right = std::max(world_.right, gate_.latest().time_since_epoch().count() - kEpoch - passed);
 }
 
 }  // namespace vz::sim
