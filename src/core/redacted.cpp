@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
+#include <optional>
 
 #include "core/ascii.hpp"
 #include "core/uuid.hpp"
@@ -18,12 +19,13 @@ bool looks_like_password(const std::string& authority) {
          !std::all_of(authority.begin() + static_cast<std::ptrdiff_t>(colon) + 1, authority.end(), is_digit);
 }
 
-// Behind "scheme://" if it begins so (RFC 3986, 3.1); "://" may come late in a text that is no URL.
-std::size_t after_scheme(const std::string& url) {
+// Behind "scheme://" if it begins so (RFC 3986, 3.1). "://" may come late in a text that is no URL.
+std::optional<std::size_t> after_scheme(const std::string& url) {
   const std::size_t end = url.find("://");
-  if (end == kNone || end == 0) return 0;
+  if (end == kNone) return 0;
   const auto may_be_in_scheme = [](char c) { return is_letter(c) || is_digit(c) || c == '+' || c == '-' || c == '.'; };
-  return std::all_of(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(end), may_be_in_scheme) ? end + 3 : 0;
+  if (end == 0 || !std::all_of(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(end), may_be_in_scheme)) return {};
+  return end + 3;
 }
 
 // Everything behind the scheme, without user and password.
@@ -37,8 +39,11 @@ std::string without_user(const std::string& rest) {
 }  // namespace
 
 std::string redacted(const std::string& url) {
-  const std::size_t begin = after_scheme(url);
-  const std::string rest = without_user(url.substr(begin));
+  const auto scheme = after_scheme(url);
+  const std::size_t begin = scheme.value_or(0);
+  const std::size_t at = url.rfind('@');
+  // What is no URL (with a blank before it, say) may have a password anywhere before its last @.
+  const std::string rest = scheme ? without_user(url.substr(begin)) : url.substr(at == kNone ? 0 : at + 1);
   return without_uuids(url.substr(0, begin)) + without_uuids(rest.substr(0, rest.find_first_of("?#")));
 }
 

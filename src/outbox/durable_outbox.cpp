@@ -281,7 +281,7 @@ void DurableOutbox::count_dropped(Queue& queue, std::uint64_t count) {
 
 void DurableOutbox::count_dropped_rejections(std::uint64_t count) {
   dropped_ += count;
-  untold_drops_ += count;
+  untold_rejections_ += count;
 }
 
 /// Of a queue that nobody opened.
@@ -307,26 +307,31 @@ void DurableOutbox::count_lost(Queue& queue, SequenceRange range) {
 
 void DurableOutbox::tell_dropped() {
   std::uint64_t lost = 0;
-  {
-    const std::scoped_lock lock(mutex_);
-    lost = std::exchange(untold_losses_, 0);
-  }
-  if (lost > 0) {
-    log_.print(Level::error, kSection, "{}: {} readings were in the damaged part of the file and are lost", settings_.path,
-               lost);
-  }
-  std::uint64_t count = 0;
+  std::uint64_t dropped = 0;
+  std::uint64_t rejected = 0;
   {
     const MonoTime now = clock_.now().mono;
     const std::scoped_lock lock(mutex_);
-    if (untold_drops_ == 0 || (drops_told_ && now - *drops_told_ < kTellEvery)) return;
-    drops_told_ = now;
-    count = std::exchange(untold_drops_, 0);
+    lost = std::exchange(untold_losses_, 0);
+    if ((untold_drops_ > 0 || untold_rejections_ > 0) && !(drops_told_ && now - *drops_told_ < kTellEvery)) {
+      drops_told_ = now;
+      dropped = std::exchange(untold_drops_, 0);
+      rejected = std::exchange(untold_rejections_, 0);
+    }
   }
-  log_.print(Level::error, kSection,
-             "the outbox is full: {} readings were given up for good; make room with outbox.max_size, or find out why "
-             "nothing is delivered",
-             count);
+  if (lost > 0)
+    log_.print(Level::error, kSection, "{}: {} readings were in the damaged part of the file and are lost", settings_.path,
+               lost);
+  if (dropped > 0)
+    log_.print(Level::error, kSection,
+               "the outbox is full: {} readings were given up for good; make room with outbox.max_size, or find out why "
+               "nothing is delivered",
+               dropped);
+  if (rejected > 0)
+    log_.print(Level::error, kSection,
+               "{} readings that were refused and set aside, the oldest, were given up for newer ones; vzlogger queue rejected "
+               "shows what is refused, and why",
+               rejected);
 }
 
 void DurableOutbox::Moving::from(QueueId queue) {

@@ -316,6 +316,7 @@ class DurableOutbox final : public Outbox {
   std::uint64_t bytes_ = 0;
   std::uint64_t dropped_ = 0;
   std::uint64_t untold_drops_ = 0;
+  std::uint64_t untold_rejections_ = 0;
   std::uint64_t untold_losses_ = 0;
   std::optional<MonoTime> drops_told_;
 };

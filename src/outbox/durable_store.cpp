@@ -370,7 +370,9 @@ std::uint64_t DurableStore::keep_rejections(const std::vector<RejectedReading>& 
         .run();
   }
   const std::uint64_t most = std::min(kMaxRejected, settings_.max_size / kBytesPerRejected);
-  db_->query("DELETE FROM rejected WHERE id <= (SELECT max(id) FROM rejected) - ?").bind(static_cast<std::int64_t>(most)).run();
+  db_->query("DELETE FROM rejected WHERE id <= (SELECT id FROM rejected ORDER BY id DESC LIMIT 1 OFFSET ?)")
+      .bind(static_cast<std::int64_t>(most))
+      .run();
   return db_->good() ? static_cast<std::uint64_t>(db_->integer("SELECT changes()")) : 0;
 }
 

@@ -377,6 +377,7 @@ TEST(DurableOutbox, RejectedReadingsLeaveRoomForNewOnes) {
   EXPECT_GT(rejected->size(), 300U);
   EXPECT_EQ(rejected->back().value, kRejected - 1.0) << "the latest stay";
   EXPECT_EQ(rejected->size() + world.outbox->status().dropped, static_cast<std::size_t>(kRejected));
+  EXPECT_THAT(world.log.lines, ElementsAre(HasSubstr("were refused and set aside")));
   for (int i = 0; i < 10'000; ++i) world.outbox->push(world.queue, at((kRejected + i) * 1000), 1.0);
   world.wait(5s);
   EXPECT_EQ(world.outbox->stats(world.queue).dropped, 0U);

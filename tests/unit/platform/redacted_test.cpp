@@ -48,6 +48,8 @@ TEST(Redacted, ATextThatIsNoUrl) {
   EXPECT_EQ(redacted("/01234567-89ab-cdef-0123-456789abcdef222://2222"), "/...def222://2222");
   EXPECT_EQ(redacted("a01234567-89ab-cdef-0123-456789abcdef://host/"), "...abcdef://host/");
   EXPECT_EQ(redacted("user:secret@host/x://y"), "host/x://y");
+  EXPECT_EQ(redacted(" http://user:secret@host/x"), "host/x");
+  EXPECT_EQ(redacted("\"http://user:secret@host/x"), "host/x");
 }
 
 }  // namespace
