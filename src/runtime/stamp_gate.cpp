@@ -68,6 +68,11 @@ WallTime StampGate::latest() const {
   return given > now && given - now <= kLargestLead ? given : now;
 }
 
+void StampGate::go_on_from(WallTime last) {
+  last_ = last;
+  began_ = clock_.now().mono;
+}
+
 void StampGate::resume(DurableOutbox& store) {
   const std::scoped_lock lock(mutex_);
   store_ = &store;
@@ -87,8 +92,8 @@ void StampGate::push(QueueId queue, Point point, const Instant& now, Stamp stamp
   // behind what is held: order within a queue is the order of push()
   if (stamp == Stamp::right && !lane.holding) {
     const MonoTime at = moment_of(point.stamp, now);
-    if (std::exchange(lane.fresh, false) && last_ && point.stamp <= *last_ && *last_ - point.stamp <= kLargestLead)
-      point.stamp = *last_ + milliseconds{1};
+    const bool may_be_behind = std::exchange(lane.fresh, false) && last_ && at < began_;
+    if (may_be_behind && point.stamp <= *last_ && *last_ - point.stamp <= kLargestLead) point.stamp = *last_ + milliseconds{1};
     const WallTime given = lane.sequencer.next(point.stamp, at);
     note(given);
     outbox_.push(queue, given, point.value);

@@ -37,7 +37,7 @@ class StampGate final {
   void know(QueueId queue, const QueueName& name);
   /// The latest() of an earlier process, if it was ahead of the clock then: a window that is resumed has a time of before
   /// this process, and comes behind it. Before the first push().
-  void go_on_from(WallTime last) { last_ = last; }
+  void go_on_from(WallTime last);
   /// Finds what an earlier process of this boot held. After all know(), before the first push(). From now on what is moved
   /// becomes durable in one piece.
   void resume(DurableOutbox& store);
@@ -66,7 +66,7 @@ class StampGate final {
     QueueName name;
     StampSequencer sequencer;
     std::optional<QueueId> holding;  ///< open, and perhaps not empty
-    bool fresh = true;               ///< nothing came from the meter yet
+    bool fresh = true;               ///< nothing was stamped here yet but what was held
   };
   void release();
   void note(WallTime stamp);
@@ -79,6 +79,7 @@ class StampGate final {
   const std::string boot_;
   DurableOutbox* store_ = nullptr;
   std::optional<WallTime> last_;      ///< of an earlier process
+  MonoTime began_{};                  ///< this one, if last_
   std::atomic<std::int64_t> latest_{0};  ///< stamp, ms
   std::atomic<bool> holds_{false};    ///< some lane is holding
   std::atomic<bool> told_wrong_{false};
