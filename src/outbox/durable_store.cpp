@@ -22,6 +22,7 @@ constexpr std::uint64_t kMaxRejected = 100'000;
 constexpr std::uint64_t kBytesPerRejected = 2048;
 constexpr std::size_t kMaxReason = 300;
 constexpr int kVersion = 1;
+constexpr std::int64_t kIncremental = 2;  ///< PRAGMA auto_vacuum
 
 constexpr const char* kSchema =
     "CREATE TABLE queue(id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, channel TEXT NOT NULL,"
@@ -140,8 +141,10 @@ Expected<void> DurableStore::connect(const std::string& path) {
   if (!opened) return tl::unexpected(opened.error());
   db_ = std::move(*opened);
   // The exclusive lock comes first: with it the log needs no shared memory file.
-  db_->exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA temp_store=MEMORY;"
-            "PRAGMA cache_size=-1024; PRAGMA secure_delete=OFF;");
+  db_->exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-1024;"
+            "PRAGMA secure_delete=OFF;");
+  // Setting it writes even if it is set: a disk that cannot sync would get a longer log with each try to open the file.
+  if (db_->integer("PRAGMA auto_vacuum") != kIncremental) db_->exec("PRAGMA auto_vacuum=INCREMENTAL");
   const bool fresh = db_->integer("PRAGMA page_count") == 0;
   db_->exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=64;");
   const std::int64_t version = db_->integer("PRAGMA user_version");

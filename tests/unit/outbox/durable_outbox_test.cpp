@@ -342,6 +342,23 @@ TEST(DurableOutbox, ADiskThatDoesNotSyncDoesNotLetTheLogGrow) {
   EXPECT_THAT(world.drain(), SizeIs(20'001));
 }
 
+TEST(DurableOutbox, NorDoTriesToOpenTheFile) {
+  World world;
+  world.settings.max_size = kSmallestStore;
+  world.stop_and_begin();
+  world.push(1, 1);
+  world.wait(5s);
+  world.disk.sync_fails = true;
+  world.push(2, 2);
+  for (int i = 0; i < 1000; ++i) {
+    world.wait(300s);
+    ASSERT_LE(world.disk.bytes(), kSmallestStore / 2) << "at try " << i;
+  }
+  world.disk.sync_fails = false;
+  world.stop_and_begin();
+  EXPECT_EQ(world.drain(), numbers(1, 2));
+}
+
 TEST(DurableOutbox, AnUrgentCompanionIsWrittenWithEveryCommit) {
   World world;
   Companion companion{.bytes = "1"};
