@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <tuple>
 
 #include "outbox/page_salvage.hpp"
@@ -21,7 +22,11 @@ constexpr std::uint64_t kMaxRejected = 100'000;
 /// without room.
 constexpr std::uint64_t kBytesPerRejected = 2048;
 constexpr std::size_t kMaxReason = 300;
+constexpr std::uint64_t kBytesPerReading = 20;  ///< at most
+constexpr const char* kVacuum = "PRAGMA incremental_vacuum(64)";
+constexpr std::uint64_t kVacuumPages = 64;
 constexpr int kVersion = 1;
+constexpr std::int64_t kIncremental = 2;  ///< PRAGMA auto_vacuum
 
 constexpr const char* kSchema =
     "CREATE TABLE queue(id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, channel TEXT NOT NULL,"
@@ -68,10 +73,18 @@ std::vector<SequenceRange> ranges_of(std::string_view text) {
 
 std::uint64_t reserve(std::uint64_t max_size) { return std::min(kReserve, max_size / 2); }
 
-std::uint64_t needed_bytes(const StoreBatch& batch) {
+std::uint64_t most_rejected(std::uint64_t max_size) { return std::min(kMaxRejected, max_size / kBytesPerRejected); }
+
+/// Of those, no more than may stay.
+std::span<const RejectedReading> latest_rejections(const StoreBatch& batch, std::uint64_t max_size) {
+  const auto all = std::span{batch.rejections};
+  return all.last(std::min<std::size_t>(all.size(), most_rejected(max_size)));
+}
+
+std::uint64_t needed_bytes(const StoreBatch& batch, std::uint64_t max_size) {
   std::uint64_t bytes = 16 * kPageSize;
-  for (const auto& append : batch.appends) bytes += kPageSize + append.readings.size() * 20;
-  for (const auto& rejection : batch.rejections) bytes += 100 + std::min(rejection.reason.size(), kMaxReason);
+  for (const auto& append : batch.appends) bytes += kPageSize + append.readings.size() * kBytesPerReading;
+  for (const auto& rejection : latest_rejections(batch, max_size)) bytes += 100 + std::min(rejection.reason.size(), kMaxReason);
   for (const auto& [key, value] : batch.states) bytes += 100 + key.size() + value.size();
   return bytes;
 }
@@ -140,8 +153,10 @@ Expected<void> DurableStore::connect(const std::string& path) {
   if (!opened) return tl::unexpected(opened.error());
   db_ = std::move(*opened);
   // The exclusive lock comes first: with it the log needs no shared memory file.
-  db_->exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA temp_store=MEMORY;"
-            "PRAGMA cache_size=-1024; PRAGMA secure_delete=OFF;");
+  db_->exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-1024;"
+            "PRAGMA secure_delete=OFF;");
+  // Setting it writes even if it is set: a disk that cannot sync would get a longer log with each try to open the file.
+  if (db_->integer("PRAGMA auto_vacuum") != kIncremental) db_->exec("PRAGMA auto_vacuum=INCREMENTAL");
   const bool fresh = db_->integer("PRAGMA page_count") == 0;
   db_->exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=64;");
   const std::int64_t version = db_->integer("PRAGMA user_version");
@@ -361,35 +376,50 @@ Expected<void> DurableStore::transaction(const std::function<void(Records&)>& wo
   return {};
 }
 
-std::uint64_t DurableStore::keep_rejections(const std::vector<RejectedReading>& rejections) {
-  if (rejections.empty()) return 0;
+std::uint64_t DurableStore::keep_rejections(const StoreBatch& batch) {
+  if (batch.rejections.empty()) return 0;
+  const auto rejections = latest_rejections(batch, settings_.max_size);
   for (const RejectedReading& r : rejections) {
     db_->query("INSERT INTO rejected(endpoint, channel, stamp, value, at, reason) VALUES(?,?,?,?,?,?)")
         .bind(std::string_view{r.queue.endpoint}).bind(std::string_view{r.queue.channel}).bind(ms(r.stamp))
         .bind(r.value).bind(ms(r.rejected_at)).bind(std::string_view{r.reason}.substr(0, kMaxReason))
         .run();
   }
-  const std::uint64_t most = std::min(kMaxRejected, settings_.max_size / kBytesPerRejected);
   db_->query("DELETE FROM rejected WHERE id <= (SELECT id FROM rejected ORDER BY id DESC LIMIT 1 OFFSET ?)")
-      .bind(static_cast<std::int64_t>(most))
+      .bind(static_cast<std::int64_t>(most_rejected(settings_.max_size)))
       .run();
-  return db_->good() ? static_cast<std::uint64_t>(db_->integer("SELECT changes()")) : 0;
+  if (!db_->good()) return 0;
+  return batch.rejections.size() - rejections.size() + static_cast<std::uint64_t>(db_->integer("SELECT changes()"));
 }
 
-/// A disk that takes writes and refuses to sync them lets no checkpoint succeed: each try would make the log longer.
-Expected<void> DurableStore::bound_log() {
-  if (files_.size(settings_.path + "-wal") <= reserve(settings_.max_size) / 2) return {};
+/// What the batch may add to the log: what it writes, as much that goes to make room for it, and what is settled.
+std::uint64_t DurableStore::log_bytes(const StoreBatch& batch) const {
+  std::uint64_t bytes = 2 * needed_bytes(batch, settings_.max_size);
+  for (const auto& progress : batch.progress) {
+    const StoredQueue* known = find(progress.queue);
+    if (known == nullptr) continue;
+    const std::uint64_t last = std::min(progress.head, known->last);
+    bytes += (last - std::min(last, known->head)) * kBytesPerReading;
+  }
+  return bytes;
+}
+
+/// Before a transaction that adds so much. A disk that takes writes and refuses to sync them lets no checkpoint succeed:
+/// each try would make the log longer.
+Expected<void> DurableStore::bound_log(std::uint64_t more) {
+  const std::uint64_t size = files_.size(settings_.path + "-wal");
+  if (size == 0 || size + more <= reserve(settings_.max_size)) return {};
   db_->query("PRAGMA wal_checkpoint(TRUNCATE)").run();
   if (!db_->good()) return tl::unexpected(failed());
   return {};
 }
 
 Expected<GivenUp> DurableStore::commit(const StoreBatch& batch) {
-  if (auto bounded = bound_log(); !bounded) return tl::unexpected(std::move(bounded.error()));
+  if (auto bounded = bound_log(log_bytes(batch)); !bounded) return tl::unexpected(std::move(bounded.error()));
   GivenUp given_up;
   auto& dropped = given_up.waiting;
   auto done = transaction([&](Records& records) {
-    const bool room = batch.moves || make_room(records, needed_bytes(batch), dropped);
+    const bool room = batch.moves || make_room(records, needed_bytes(batch, settings_.max_size), dropped);
     for (const auto& add : batch.appends) {
       if (room) {
         append(records, add);
@@ -402,7 +432,7 @@ Expected<GivenUp> DurableStore::commit(const StoreBatch& batch) {
       set_progress(target, progress.head, progress.settled);
       write_record(target);
     }
-    given_up.rejected = keep_rejections(batch.rejections);
+    given_up.rejected = keep_rejections(batch);
     for (const std::int64_t id : batch.forgotten_rejections) db_->query("DELETE FROM rejected WHERE id=?").bind(id).run();
     for (const QueueName& name : batch.forgotten_queues) forget(records, name);
     for (const auto& [key, bytes] : batch.states) {
@@ -597,7 +627,9 @@ Expected<bool> DurableStore::tidy() {
   const std::int64_t unused = db_->integer("PRAGMA freelist_count");
   const bool vacuum = unused > kFewPages && unused * 2 > db_->integer("PRAGMA page_count");
   if (vacuum) {
-    db_->query("PRAGMA incremental_vacuum(64)").run();
+    // A page that moves is written, and so is what leads to it.
+    if (auto bounded = bound_log(2 * kVacuumPages * kPageSize); !bounded) return tl::unexpected(std::move(bounded.error()));
+    db_->query(kVacuum).run();
   } else if (files_.size(settings_.path + "-wal") > 0) {
     db_->query("PRAGMA wal_checkpoint(TRUNCATE)").run();
   }

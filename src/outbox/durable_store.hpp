@@ -153,10 +153,11 @@ class DurableStore {
   Record& record(Records& records, const QueueName& name);
   void append(Records& records, const StoreBatch::Append& append);
   /// Returns how many of the oldest had to go.
-  std::uint64_t keep_rejections(const std::vector<RejectedReading>& rejections);
+  std::uint64_t keep_rejections(const StoreBatch& batch);
   void write_record(const Record& record);
   void forget(Records& records, const QueueName& name);
-  Expected<void> bound_log();
+  [[nodiscard]] std::uint64_t log_bytes(const StoreBatch& batch) const;
+  Expected<void> bound_log(std::uint64_t more);
   bool make_room(Records& records, std::uint64_t bytes, std::vector<DroppedReadings>& dropped);
   bool drop_first_segment(Records& records, std::vector<DroppedReadings>& dropped);
   void set_progress(Record& record, std::uint64_t head, const std::vector<SequenceRange>& settled);

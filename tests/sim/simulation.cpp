@@ -264,7 +264,7 @@ void final_check(World& world) {
       example = i;
     }
     all_missing += missing;
-    if (missing > channel->dropped && !world.small) {
+    if (missing + channel->held_gone > channel->dropped && missing > 0 && !world.small) {
       const Item& item = channel->items[example];
       world.violated(fmt::format("channel ...{}: {} readings are lost ({} dropped), the last of them number {} of {}, accepted {}, "
                                  "rejected {}, durable {}",
@@ -274,7 +274,7 @@ void final_check(World& world) {
   }
   world.counts["dropped at a limit"] += world.dropped;
   // What the limit takes may be of a channel that is not in the configuration at that time.
-  if (all_missing > world.dropped + world.maybe_dropped)
+  if (all_missing > 0 && all_missing + world.held_gone > world.dropped + world.maybe_dropped)
     world.violated(fmt::format("{} readings are lost, but only {} were counted as dropped", all_missing, world.dropped));
 }
 

@@ -83,6 +83,7 @@ struct ChannelTruth {
   std::deque<Arrival> arrivals;        ///< without aggregation
   std::deque<HeldReading> held;        ///< of this boot
   std::vector<HeldReading> moved;      ///< the same, but not known to be durable as items
+  std::uint64_t held_gone = 0;         ///< of those that were held: dropped at a limit, as the outbox has to have counted
   std::uint64_t apart = 0;             ///< of other boots: nobody can know their time
   std::vector<Window> windows;         ///< what the open window may be: one, but after a crash; and has been
   std::vector<Window> left;            ///< the same, as the file had it at the beginning of this life

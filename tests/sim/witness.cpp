@@ -51,6 +51,7 @@ void WitnessOutbox::push(QueueId queue, WallTime stamp, double value) {
   HeldReading source;
   bool mixed = false;
   forget_what_is_gone(truth, value);
+  forget_what_was_dropped(truth, value);
   const bool known = truth.held.empty() ? came(truth, value, source.arrival, mixed) : was_held(truth, value, source);
   if (!known) return;
   if (mixed || source.arrival.mixed) truth.has_last = false;
@@ -105,6 +106,35 @@ void WitnessOutbox::hold(QueueId queue, ChannelTruth& truth, WallTime since_boot
 void WitnessOutbox::forget_what_is_gone(ChannelTruth& truth, double value) {
   while (!truth.held.empty() && truth.held.front().perhaps && !same(truth.held.front().arrival.value, value))
     truth.held.pop_front();
+}
+
+/// By the outbox, and counted.
+std::uint64_t WitnessOutbox::dropped(const ChannelTruth& channel) const {
+  // What the size limit takes may be of a channel that is not in the configuration at that time.
+  if (world_.small) return world_.dropped + world_.maybe_dropped + outbox_.status().dropped - world_.held_gone;
+  std::uint64_t count = channel.dropped;
+  for (const Known& known : channels_)
+    if (known.channel == &channel) count += outbox_.stats(known.queue).dropped;
+  return count - channel.held_gone;
+}
+
+/// A limit may have taken the oldest that were held, or some of them: as many as the outbox has counted.
+void WitnessOutbox::forget_what_was_dropped(ChannelTruth& truth, double value) {
+  if (truth.held.empty() || same(truth.held.front().arrival.value, value)) return;
+  const auto end = std::find_if(truth.held.begin(), truth.held.end(),
+                                [&](const HeldReading& held) { return same(held.arrival.value, value); });
+  // What was not held comes only when no other waits.
+  const bool waits = std::any_of(channels_.begin(), channels_.end(), [&](const Known& known) {
+    return known.channel == &truth && known.kind == Kind::held && outbox_.stats(known.queue).waiting > 0;
+  });
+  if (end == truth.held.end() && waits) return;
+  const auto gone = static_cast<std::uint64_t>(
+      std::count_if(truth.held.begin(), end, [](const HeldReading& held) { return !held.perhaps; }));
+  if (gone > dropped(truth)) return;
+  truth.held.erase(truth.held.begin(), end);
+  truth.held_gone += gone;
+  world_.held_gone += gone;
+  world_.counts["held and dropped at a limit"] += gone;
 }
 
 /// The oldest that waited for the right time.

@@ -41,6 +41,8 @@ class WitnessOutbox final : public Outbox {
   bool came(ChannelTruth& channel, double value, Arrival& arrival, bool& mixed);
   void hold(QueueId queue, ChannelTruth& channel, WallTime since_boot, double value);
   void forget_what_is_gone(ChannelTruth& channel, double value);
+  void forget_what_was_dropped(ChannelTruth& channel, double value);
+  [[nodiscard]] std::uint64_t dropped(const ChannelTruth& channel) const;
   bool was_held(ChannelTruth& channel, double value, HeldReading& out);
   bool came_from_the_meter(ChannelTruth& channel, double value, Arrival& arrival);
   bool came_from_a_window(ChannelTruth& channel, double value, Arrival& arrival, bool& mixed);

@@ -87,6 +87,7 @@ struct World {
   bool commands = false;
   std::uint64_t dropped = 0;  ///< all that the outboxes of all lives have counted
   std::uint64_t maybe_dropped = 0;
+  std::uint64_t held_gone = 0;  ///< of all channels
   MonoTime disk_bad{};      ///< when the disk failed last
   AggMode mode = AggMode::none;
   int aggtime = -1;

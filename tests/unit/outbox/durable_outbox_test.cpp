@@ -342,6 +342,23 @@ TEST(DurableOutbox, ADiskThatDoesNotSyncDoesNotLetTheLogGrow) {
   EXPECT_THAT(world.drain(), SizeIs(20'001));
 }
 
+TEST(DurableOutbox, NorDoTriesToOpenTheFile) {
+  World world;
+  world.settings.max_size = kSmallestStore;
+  world.stop_and_begin();
+  world.push(1, 1);
+  world.wait(5s);
+  world.disk.sync_fails = true;
+  world.push(2, 2);
+  for (int i = 0; i < 1000; ++i) {
+    world.wait(300s);
+    ASSERT_LE(world.disk.bytes(), kSmallestStore / 2) << "at try " << i;
+  }
+  world.disk.sync_fails = false;
+  world.stop_and_begin();
+  EXPECT_EQ(world.drain(), numbers(1, 2));
+}
+
 TEST(DurableOutbox, AnUrgentCompanionIsWrittenWithEveryCommit) {
   World world;
   Companion companion{.bytes = "1"};
@@ -383,6 +400,30 @@ TEST(DurableOutbox, RejectedReadingsLeaveRoomForNewOnes) {
   EXPECT_EQ(world.outbox->stats(world.queue).dropped, 0U);
   EXPECT_LE(world.disk.bytes(), kSmallestStore);
   EXPECT_THAT(world.drain(), SizeIs(10'000));
+}
+
+TEST(DurableOutbox, ManyRejectionsAtOnceTakeNothingFromWhatWaits) {
+  World world;
+  world.settings.max_size = kSmallestStore;
+  world.stop_and_begin();
+  const QueueId other = world.outbox->open({"http://mw", "other"});
+  for (int i = 0; i < 10'000; ++i) world.outbox->push(other, at(i * 1000), std::sqrt(i));
+  world.wait(5s);
+  world.disk.failing = true;
+  world.push(1, 3000);
+  world.wait(5s);
+  world.outbox->settle(world.queue, 1, 3000, Verdict::rejected, std::string(300, 'x'));
+  world.disk.failing = false;
+  world.wait(400s);
+  ASSERT_TRUE(world.outbox->status().durable);
+  EXPECT_EQ(world.outbox->stats(other).dropped, 0U);
+  EXPECT_EQ(world.outbox->stats(other).waiting, 10'000U);
+  const auto rejected = world.outbox->rejected(0, 100'000);
+  ASSERT_TRUE(rejected);
+  ASSERT_FALSE(rejected->empty());
+  EXPECT_EQ(rejected->back().value, 3000.0) << "the latest stay";
+  EXPECT_EQ(rejected->size() + world.outbox->status().dropped, 3000U);
+  EXPECT_LE(world.disk.bytes(), kSmallestStore);
 }
 
 TEST(DurableOutbox, WhatTheLimitTakesFromAQueueThatIsGoneIsCountedToo) {
