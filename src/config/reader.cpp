@@ -16,6 +16,7 @@ namespace vz::config {
 namespace {
 
 constexpr std::size_t kMaxShown = 16;  // bytes of a value without quotes, which may be a uuid or a key
+constexpr const char* kHidden = "***";  // instead of what may be a secret, or a part of one
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kNoBreakSpace = "\xC2\xA0";
 
@@ -126,6 +127,8 @@ class Parser {
   }
   bool give_up_incomplete();
   [[nodiscard]] std::string found() const;
+  /// What stands here belongs to a secret value, or may be the rest of one: a quote or a blank ended it too soon.
+  [[nodiscard]] bool hidden() const { return secret_ || secret_line_ == line_; }
   [[nodiscard]] std::string hint() const;
 
   bool skip_space();
@@ -153,7 +156,8 @@ class Parser {
   std::size_t line_start_ = 0;
   unsigned line_ = 1;
   std::string path_;
-  bool secret_ = false;  ///< the name of the value says that it is one
+  bool secret_ = false;       ///< the name of the value says that it is one
+  unsigned secret_line_ = 0;  ///< where the last one ended, until a member that is well-formed begins; 0: none
   std::vector<Open> open_;
   Place last_end_;             ///< where the last value ended
   Place last_string_;          ///< where the last string began
@@ -181,6 +185,7 @@ void Parser::skip_nul() {
 std::string Parser::found() const {
   if (end()) return "the end of the file";
   const char c = peek();
+  if (hidden() && std::string_view{"{}[],:"}.find(c) == std::string_view::npos) return shown(kHidden);
   if (is_name_letter(c) || is_digit(c)) {
     std::size_t stop = at_;
     while (stop < text_.size() && stop < at_ + 21 && (is_name_letter(text_[stop]) || is_digit(text_[stop]))) ++stop;
@@ -363,11 +368,16 @@ bool Parser::member(Value::object_t& members, Mark& mark, std::unordered_map<std
   Mark entry;
   entry.key = here();
   std::string name;
+  const bool quoted = peek() == '"' || peek() == '\'';
+  bool rest_of_secret = hidden();
   if (!key(name)) return false;
   const bool key_ran_over = ran_over_;
-  append_key(path_, name);
   if (!skip_space()) return false;
   if (end()) return give_up_incomplete();
+  if (quoted && peek() == ':') rest_of_secret = false;
+  if (rest_of_secret) name = kHidden;
+  else secret_line_ = 0;
+  append_key(path_, name);
   if (peek() == ':' || peek() == '=') {
     if (peek() == '=') error(here(), fmt::format("found = after {}; a colon was expected", shown(name)));
     step();
@@ -379,8 +389,9 @@ bool Parser::member(Value::object_t& members, Mark& mark, std::unordered_map<std
   }
   if (!skip_space()) return false;
   Value content;
-  const bool outside = std::exchange(secret_, names_secret(name));
+  const bool outside = std::exchange(secret_, rest_of_secret || names_secret(name));
   const bool read = value(content, entry);
+  if (secret_) secret_line_ = line_;
   secret_ = outside;
   if (!read) return false;
   const auto [known, is_new] = index.try_emplace(name, members.size());
@@ -405,7 +416,7 @@ bool Parser::key(std::string& out) {
   if (is_name_letter(peek())) {
     const std::size_t stop = word_end(":=,{}[]\"'");
     out = text_.substr(at_, stop - at_);
-    error(begin, fmt::format("the name {} must stand in quotes", shown(out)));
+    error(begin, fmt::format("the name {} must stand in quotes", hidden() ? shown(kHidden) : shown(out)));
     step_to(stop);
     return true;
   }
@@ -533,7 +544,7 @@ void Parser::escape(std::string& out) {
     return;
   }
   if (c != 'u') {
-    error(begin, fmt::format("\\{} is no known escape; write a backslash twice: \\\\", printable({&c, 1})));
+    error(begin, fmt::format("\\{} is no known escape; write a backslash twice: \\\\", hidden() ? std::string{kHidden} : printable({&c, 1})));
     return;
   }
   step();
@@ -562,7 +573,7 @@ std::size_t Parser::word_end(std::string_view stop) const {
 
 /// A value that should have stood in quotes, for a message: never what may be a password.
 std::string Parser::unquoted(std::string_view token) const {
-  return secret_ ? "\"***\"" : shown(without_credentials(std::string{token}), kMaxShown);
+  return hidden() ? shown(kHidden) : shown(without_credentials(std::string{token}), kMaxShown);
 }
 
 void Parser::number(Value& out, Mark& mark) {

@@ -238,6 +238,28 @@ TEST(ReaderErrors, ShowNoSecrets) {
   }
 }
 
+TEST(ReaderErrors, ShowNoPartOfASecretThatEndedTooSoon) {
+  for (const std::string_view text :
+       {R"({"password": "ab"geheim1"})", R"({"password": "ab" geheim "x"})", R"({"pass": x geheim})",
+        R"({"pass": x geheim geheim: geheim, "user": "u"})", R"({"pass": x"geheim, "user": "u"})", R"({"pass": x,geheim})",
+        R"({"pass": x}geheim})", R"([{"pass": x}geheim, geheim])", R"({"pass": x "geheim" geheim})", R"({"pass": 12 0geheim})",
+        R"({"pass": x}} geheim)", R"({"pass": x 'geheim', 'geheim'})", "{\"pass\": \"x\ny\"geheim\"}"}) {
+    const Outcome out = read_all(text);
+    EXPECT_FALSE(out.errors().empty()) << text;
+    for (const auto& problem : out.problems) {
+      EXPECT_EQ(problem.text.find("geheim"), std::string::npos) << text << ": " << problem.text;
+      EXPECT_EQ(problem.position.path.find("geheim"), std::string::npos) << text << ": " << problem.position.path;
+    }
+  }
+  EXPECT_EQ(read_all(R"({"pass": "a\geheim"})").errors().at(0).text.find("\\g"), std::string::npos);
+}
+
+TEST(ReaderErrors, HideNothingBehindASecret) {
+  refused("{\"pass\": \"x\"\n  \"user\": \"u\"}", 1, 13, "before \"user\" in line 2");
+  refused("{\"pass\": \"x\", \"user\": who}", 1, 23, "the text \"who\" must stand in quotes");
+  refused("{\"pass\": \"x\",\n  user: \"u\"}", 2, 3, "the name \"user\" must stand in quotes");
+}
+
 TEST(ReaderErrors, SeveralAtOnce) {
   const auto errors = read_all("{\n  # one\n  a: 1\n  \"b\": yes\n}").errors();
   ASSERT_EQ(errors.size(), 4u);
