@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <iosfwd>
 #include <optional>
 #include <string>
@@ -27,6 +29,10 @@ class Renewal final {
   /// Half of the time is over, or sooner: the daemon has said something.
   [[nodiscard]] bool due(MonoTime now) const { return now >= at_ || (line_ != nullptr && line_->disturbed()); }
   [[nodiscard]] MonoTime at() const { return at_; }
+  /// How long one may wait before due() has to be asked again; for ever if there is nothing borrowed. A daemon that was
+  /// started anew waits for its line.
+  [[nodiscard]] MonoTime look(MonoTime now) const { return line_ == nullptr ? MonoTime::max() : std::min(at_, now + kLook); }
+  static constexpr std::chrono::seconds kLook{2};
   /// An Error: the daemon has its line again, or is gone.
   Expected<void> renew(MonoTime now);
 

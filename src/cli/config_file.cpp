@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <ostream>
 
+#include "cli/sync_folder.hpp"
 #include "vz/protocol.hpp"
 #include "vz/sink.hpp"
 
@@ -47,16 +48,6 @@ bool write_all(int fd, std::string_view text) {
     text.remove_prefix(static_cast<std::size_t>(n));
   }
   return ::fsync(fd) == 0;
-}
-
-/// A rename, or a new name, is only sure to outlast a power cut once the folder is on disk. There are file systems that
-/// cannot be asked for it.
-void sync_folder(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  (void)::fsync(fd);
-  ::close(fd);
 }
 
 /// Who may read a new configuration.

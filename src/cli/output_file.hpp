@@ -4,13 +4,15 @@
 #include <fstream>
 #include <string>
 
+#include "platform/fd.hpp"
 #include "vz/error.hpp"
 
 namespace vz::cli {
 
 /// A file that a command writes its result to. What is written goes to a new file beside it, which takes its place at
 /// finish(); without that everything stays as it was. A device or a pipe is written to as it is, a symbolic link stays
-/// one, and an old file's mode is kept. Used by one thread.
+/// one (also one to what is not there yet), and an old file's mode is kept, its owner if root replaces it. Once finish() has
+/// returned, the file outlasts a power cut. Used by one thread.
 class OutputFile final {
  public:
   explicit OutputFile(std::string path) : path_(std::move(path)) {}
@@ -27,6 +29,7 @@ class OutputFile final {
   std::string path_;
   std::string target_;  ///< path_ without links
   std::string fresh_;   ///< beside it; empty: none, or it is in place
+  platform::Fd made_;    ///< of fresh_
   std::ofstream stream_;
 };
 

@@ -52,13 +52,13 @@ Error cannot_connect(const std::string& path, int code) {
   return error;
 }
 
-/// Waits for the socket. False at the deadline.
-bool wait_for(int fd, short events, steady_clock::time_point deadline) {
+/// Waits for the socket. False at the deadline, or when woken.
+bool wait_for(int fd, short events, steady_clock::time_point deadline, const Wake* wake = nullptr) {
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
-    pollfd wanted{fd, events, 0};
-    const int count = ::poll(&wanted, 1, static_cast<int>(std::clamp<long long>(left, 0, 3'600'000)));
-    if (count > 0) return true;
+    std::array<pollfd, 2> wanted{{{fd, events, 0}, {wake == nullptr ? -1 : wake->fd(), POLLIN, 0}}};
+    const int count = ::poll(wanted.data(), wanted.size(), static_cast<int>(std::clamp<long long>(left, 0, 3'600'000)));
+    if (count > 0) return wanted[1].revents == 0;
     if (count == 0 && left <= 0) return false;
   }
 }
@@ -82,12 +82,12 @@ bool no_daemon(const Error& error) {
   return error.code == ENOENT || error.code == ECONNREFUSED || error.code == ENOTDIR;
 }
 
-Expected<void> ControlClient::send(const std::string& line, steady_clock::time_point deadline) {
+Expected<void> ControlClient::send(const std::string& line, steady_clock::time_point deadline, const Wake* wake) {
   for (std::size_t sent = 0; sent < line.size();) {
     const ssize_t count = ::send(fd_.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count > 0)
       sent += static_cast<std::size_t>(count);
-    else if (errno == EAGAIN && wait_for(fd_.get(), POLLOUT, deadline))
+    else if (errno == EAGAIN && wait_for(fd_.get(), POLLOUT, deadline, wake))
       continue;
     else if (errno != EINTR)
       return tl::unexpected(Error{.what = "the daemon does not listen: " + platform::errno_text(errno),
@@ -98,7 +98,7 @@ Expected<void> ControlClient::send(const std::string& line, steady_clock::time_p
   return {};
 }
 
-Expected<std::string> ControlClient::receive(steady_clock::time_point deadline) {
+Expected<std::string> ControlClient::receive(steady_clock::time_point deadline, const Wake* wake) {
   const auto failed = [&](std::string what, int code) {
     return tl::unexpected(Error{.what = std::move(what), .where = path_, .remedy = {}, .code = code});
   };
@@ -109,7 +109,10 @@ Expected<std::string> ControlClient::receive(steady_clock::time_point deadline) 
       return line;
     }
     if (in_.size() > kMaxAnswer) return failed("the answer is too long", 0);
-    if (!wait_for(fd_.get(), POLLIN, deadline)) return failed("the daemon does not answer in time", ETIMEDOUT);
+    if (!wait_for(fd_.get(), POLLIN, deadline, wake)) {
+      if (wake != nullptr && wake->stop_requested()) return failed("the answer was not waited for", ECANCELED);
+      return failed("the daemon does not answer in time", ETIMEDOUT);
+    }
     std::array<char, 65536> buffer;
     const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (count > 0)
@@ -121,11 +124,11 @@ Expected<std::string> ControlClient::receive(steady_clock::time_point deadline) 
   }
 }
 
-Expected<Json> ControlClient::ask(const ControlRequest& request, std::chrono::seconds patience) {
+Expected<Json> ControlClient::ask(const ControlRequest& request, std::chrono::seconds patience, const Wake* wake) {
   const auto deadline = steady_clock::now() + patience;
-  const auto sent = send(request_line(request) + '\n', deadline);
+  const auto sent = send(request_line(request) + '\n', deadline, wake);
   // A daemon that turns one away says so before it has read anything.
-  auto line = receive(sent ? deadline : steady_clock::now());
+  auto line = receive(sent ? deadline : steady_clock::now(), wake);
   if (!line) return tl::unexpected(sent ? line.error() : sent.error());
   Json answer = Json::parse(*line, nullptr, false);
   if (!answer.is_object())

@@ -9,6 +9,7 @@
 #include "local/control_protocol.hpp"
 #include "platform/fd.hpp"
 #include "vz/error.hpp"
+#include "vz/wake.hpp"
 
 namespace vz::local {
 
@@ -19,7 +20,9 @@ class ControlClient final {
   static Expected<ControlClient> connect(const std::string& path);
 
   /// Asks and waits for the answer. An answer that is {"ok": false} is an Error, too.
-  Expected<nlohmann::ordered_json> ask(const ControlRequest& request, std::chrono::seconds patience = kPatience);
+  /// `wake` ends the wait (an Error, code ECANCELED); the answer may still come, and the connection is of no more use.
+  Expected<nlohmann::ordered_json> ask(const ControlRequest& request, std::chrono::seconds patience = kPatience,
+                                       const Wake* wake = nullptr);
   static constexpr std::chrono::seconds kPatience{60};
 
   /// Readable once the daemon has something to say unasked, or is gone.
@@ -27,8 +30,8 @@ class ControlClient final {
 
  private:
   ControlClient(platform::Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
-  Expected<void> send(const std::string& line, std::chrono::steady_clock::time_point deadline);
-  Expected<std::string> receive(std::chrono::steady_clock::time_point deadline);
+  Expected<void> send(const std::string& line, std::chrono::steady_clock::time_point deadline, const Wake* wake);
+  Expected<std::string> receive(std::chrono::steady_clock::time_point deadline, const Wake* wake);
 
   platform::Fd fd_;
   std::string path_;

@@ -156,10 +156,10 @@ TEST(Read, ALineThatIsLentForAShortTimeIsKept) {
   Sim sim(folder, "sim", {});
   const auto daemon = run_daemon(folder, config(Json::array({pulled(sim.endpoint(), Json::array({channel(uuid(1), "")}))})));
   ASSERT_TRUE(daemon->wait_for_line("Adding reading"));
-  Process read({program("vzlogger"), "read", "-c", folder / "vzlogger.conf", "--csv", "--every", "4", "--count", "3", "--loan", "8"},
+  Process read({program("vzlogger"), "read", "-c", folder / "vzlogger.conf", "--csv", "--every", "4", "--count", "5", "--loan", "16", "--timeout", "10"},
                in_folder(folder, {}));
   EXPECT_EQ(read.wait_exit(), (Exit{.status = 0, .signal = 0})) << read.output(Stream::err);
-  EXPECT_EQ(occurrences(read.output(), "\n"), 4U) << read.output();
+  EXPECT_EQ(occurrences(read.output(), "\n"), 6U) << read.output();
   ASSERT_TRUE(daemon->wait_for_line("reading goes on", Stream::err));
   const std::string told = daemon->output() + daemon->output(Stream::err);
   EXPECT_EQ(occurrences(told, "because the time is over"), 0U) << told;
@@ -171,12 +171,18 @@ TEST(Read, EndsInWordsWhenTheDaemonThatLentTheLineEnds) {
   Sim sim(folder, "sim", {});
   const auto daemon = run_daemon(folder, config(Json::array({pulled(sim.endpoint(), Json::array({channel(uuid(1), "")}))})));
   ASSERT_TRUE(daemon->wait_for_line("Adding reading"));
-  Process read({program("vzlogger"), "read", "-c", folder / "vzlogger.conf", "--csv", "--every", "1", "--loan", "8"}, in_folder(folder, {}));
+  Process read({program("vzlogger"), "read", "-c", folder / "vzlogger.conf", "--csv", "--every", "900"}, in_folder(folder, {}));
   ASSERT_TRUE(read.wait_for_line("1.8.0"));
   daemon->send(SIGTERM);
   EXPECT_EQ(daemon->wait_exit(), (Exit{.status = 0, .signal = 0}));
   EXPECT_EQ(read.wait_exit(), (Exit{.status = 69, .signal = 0}));
   EXPECT_THAT(read.output(Stream::err), HasSubstr("is not lent by the daemon any more"));
+}
+
+TEST(Read, RefusesALoanThatEndsInTheMiddleOfAReadout) {
+  Process read({program("vzlogger"), "read", "--protocol", "d0", "--host", "localhost:1", "-o", "pullseq=2F3F210D0A", "--loan", "65"}, plain());
+  EXPECT_EQ(read.wait_exit(), (Exit{.status = 64, .signal = 0}));
+  EXPECT_THAT(read.output(Stream::err), HasSubstr("give at least 66"));
 }
 
 TEST(Read, CtrlCEndsIt) {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <istream>
 #include <iterator>
+#include <optional>
 #include <ostream>
 
 #include "cli/borrow.hpp"
@@ -54,7 +55,7 @@ struct Typed {
   double timeout = 60;
   bool verbose = false;
   std::string socket = default_socket();
-  std::int64_t loan = local::kLendFor.count();
+  std::optional<std::int64_t> loan;
 };
 
 constexpr const char* kExamples = R"(Examples:
@@ -115,7 +116,7 @@ void declare(CLI::App& app, Typed& typed) {
   app.add_option("--loan", typed.loan, "The daemon takes its line back when it has not heard from this command for so long")
       ->check(CLI::Range(kShortestLoan, std::int64_t{local::kLongestLending.count()}))
       ->type_name("SECONDS")
-      ->capture_default_str()
+      ->default_str(fmt::to_string(local::kLendFor.count()))
       ->group("Source");
   app.footer(kExamples);
 }
@@ -243,6 +244,17 @@ int open_failed(const CommandLine& line, const Error& error) {
   return EX_UNAVAILABLE;
 }
 
+/// How long the daemon is to wait for a word of this command. There is none while a meter is asked: the line must not be
+/// taken back in the middle of it.
+Expected<seconds> loan_for(const Typed& typed, const Session& session) {
+  const auto shortest = std::chrono::ceil<seconds>(duration(typed.timeout) + Renewal::kLook + kMeterRest);
+  if (!session.pulls()) return seconds{typed.loan.value_or(local::kLendFor.count())};
+  if (!typed.loan) return std::min(std::max(local::kLendFor, shortest), local::kLongestLending);
+  if (seconds{*typed.loan} >= std::min(shortest, local::kLongestLending)) return seconds{*typed.loan};
+  return tl::unexpected(Error{fmt::format("{} s may end in the middle of a readout, which may take --timeout ({:g} s)", *typed.loan, typed.timeout), {},
+                              fmt::format("give at least {}, or a shorter --timeout", shortest.count()), 0});
+}
+
 int loan_failed(const CommandLine& line, const Endpoint& endpoint, const Error& error) {
   line.err << fmt::format("vzlogger read: {} is not lent by the daemon any more, and is not read on: {}\n", text(endpoint), error.text());
   return EX_UNAVAILABLE;
@@ -250,11 +262,15 @@ int loan_failed(const CommandLine& line, const Endpoint& endpoint, const Error& 
 
 int read_meter(const Typed& typed, ChosenMeter meter, Printer& printer, const CommandLine& line) {
   const bool repeated = typed.every > 0 || typed.count > 1;
-  const seconds loan{typed.loan};
-  auto borrowed = borrow_line(meter.source->endpoint, typed.socket, loan, line.err);
+  const auto loan = loan_for(typed, *meter.source->session);
+  if (!loan) {
+    line.err << "vzlogger read: --loan: " << loan.error().text() << '\n';
+    return EX_USAGE;
+  }
+  auto borrowed = borrow_line(meter.source->endpoint, typed.socket, *loan, line.err);
   Interrupt interrupt;
   const SystemClock clock;
-  Renewal renewal(borrowed ? &*borrowed : nullptr, loan, clock.now().mono);
+  Renewal renewal(borrowed ? &*borrowed : nullptr, *loan, clock.now().mono);
   SystemTransportFactory transports;
   Session& session = *meter.source->session;
   auto transport = transports.open(meter.source->endpoint, session.initial_line(), clock.now().mono + kOpenLimit, interrupt.wake());
@@ -274,12 +290,13 @@ int read_meter(const Typed& typed, ChosenMeter meter, Printer& printer, const Co
   MonoTime due = clock.now().mono;
   std::optional<MonoTime> began;  ///< waiting for a reading, with a renewal between
   while (!interrupt.requested()) {
-    const MonoTime patience = began.value_or(std::max(due, clock.now().mono)) + duration(typed.timeout);
+    const MonoTime now = clock.now().mono;
+    const MonoTime patience = began.value_or(std::max(due, now)) + duration(typed.timeout);
     // a meter that is asked is not interrupted: its time has to begin anew before
-    const auto in_between = [&] { return session.pulls() && renewal.at() > due; };
-    if (renewal.due(clock.now().mono) || (in_between() && renewal.at() < patience))
-      if (const auto renewed = renewal.renew(clock.now().mono); !renewed) return loan_failed(line, meter.source->endpoint, renewed.error());
-    const auto result = runner.next(due, in_between() ? patience : std::min(patience, renewal.at()));
+    const bool asks = session.pulls() && due <= renewal.look(now);
+    if (renewal.due(now) || (asks && renewal.at() < patience))
+      if (const auto renewed = renewal.renew(now); !renewed) return loan_failed(line, meter.source->endpoint, renewed.error());
+    const auto result = runner.next(due, asks ? patience : std::min(patience, renewal.look(now)));
     if (typed.verbose) line.err << traffic.finish();
     if (result.end == SessionRunner::End::woken) break;
     tell_faults(line, result.faults);

@@ -36,8 +36,8 @@ struct Told {
   StatusReport report;
 };
 
-Expected<Told> ask_status(local::ControlClient& client) {
-  auto answer = client.ask({});
+Expected<Told> ask_status(local::ControlClient& client, const Wake* wake = nullptr) {
+  auto answer = client.ask({}, local::ControlClient::kPatience, wake);
   if (!answer) return tl::unexpected(answer.error());
   Told told{std::move((*answer)["status"]), {}};
   auto report = local::report_from(told.json);
@@ -107,20 +107,19 @@ int watch(const CommandLine& line, const Choices& choices, local::ControlClient 
   Interrupt interrupt;
   Screen screen(line, choices);
   std::optional<local::ControlClient> connection{std::move(client)};
-  MonoTime next = clock.now().mono;
   while (!interrupt.requested() && !screen.broken()) {
     if (!connection) {
       auto again = local::ControlClient::connect(choices.socket);
       if (!again) return failed(line, ended(again.error()));
       connection = std::move(*again);
     }
-    auto told = ask_status(*connection);
+    auto told = ask_status(*connection, &interrupt.wake());
+    if (!told && interrupt.requested()) break;
     if (!told) return failed(line, ended(told.error()));
     screen.show(std::move(*told));
     if (!stays) connection.reset();
-    next = std::max(next + pause, clock.now().mono);
     // nothing comes unasked but the end of the connection, and then the next question tells of it
-    (void)platform::wait_for(connection ? connection->fd() : -1, POLLIN, next, interrupt.wake());
+    (void)platform::wait_for(connection ? connection->fd() : -1, POLLIN, clock.now().mono + pause, interrupt.wake());
   }
   return EX_OK;
 }

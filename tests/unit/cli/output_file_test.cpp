@@ -2,6 +2,7 @@
 #include "cli/output_file.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -71,6 +72,43 @@ TEST_F(OutputFileTest, KeepsModeAndLink) {
   EXPECT_EQ(text("old"), "new");
   EXPECT_TRUE(fs::is_symlink(path("link")));
   EXPECT_EQ(fs::status(path("old")).permissions(), fs::perms{0640});
+}
+
+TEST_F(OutputFileTest, KeepsALinkToWhatIsNotThereYet) {
+  fs::create_directory(path("data"));
+  fs::create_symlink("data/new", path("second"));
+  fs::create_symlink(path("second"), path("first"));
+  OutputFile file(path("first"));
+  ASSERT_TRUE(file.open());
+  file.stream() << "text";
+  ASSERT_TRUE(file.finish());
+  EXPECT_TRUE(fs::is_symlink(path("first")));
+  EXPECT_TRUE(fs::is_symlink(path("second")));
+  EXPECT_EQ(text("data/new"), "text");
+}
+
+TEST_F(OutputFileTest, LinksInACircleAreLeftAlone) {
+  fs::create_symlink("b", path("a"));
+  fs::create_symlink("a", path("b"));
+  EXPECT_FALSE(OutputFile(path("a")).open());
+  EXPECT_TRUE(fs::is_symlink(path("a")));
+  EXPECT_EQ(files(), 2U);
+}
+
+TEST_F(OutputFileTest, AUsersFileStaysHisWhenRootReplacesIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can tell";
+  constexpr uid_t kUser = 12345;
+  put("old", "text");
+  ASSERT_EQ(::chown(path("old").c_str(), kUser, kUser), 0);
+  OutputFile file(path("old"));
+  ASSERT_TRUE(file.open());
+  file.stream() << "new";
+  ASSERT_TRUE(file.finish());
+  struct stat found {};
+  ASSERT_EQ(::stat(path("old").c_str(), &found), 0);
+  EXPECT_EQ(found.st_uid, kUser);
+  EXPECT_EQ(found.st_gid, kUser);
+  EXPECT_EQ(text("old"), "new");
 }
 
 TEST_F(OutputFileTest, ADeviceIsWrittenTo) {

@@ -42,9 +42,5 @@ TEST(Settling, WhatNobodyKnowsIsNotBelievedJustAfterBoot) {
   EXPECT_FALSE(is_settling(300s, Synchronisation::unknown));
 }
 
-TEST(Settling, OfThisMachineAgreesWithWhatIsKnownOfIt) {
-  EXPECT_EQ(clock_is_synchronised(), clock_synchronisation() == Synchronisation::yes);
-}
-
 }  // namespace
 }  // namespace vz
