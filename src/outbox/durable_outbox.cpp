@@ -442,6 +442,11 @@ void DurableOutbox::tick(const std::stop_token& stop) {
 }
 
 bool DurableOutbox::flush(MonoTime deadline) {
+  {
+    // a disk that fails is not tried again with each telegram
+    const std::scoped_lock lock(mutex_);
+    if (disk_fails_ && clock_.now().mono < next_try_) return false;
+  }
   if (!begin_io(deadline)) return false;
   const bool done = work(Force::readings);
   end_io();
@@ -471,7 +476,7 @@ Expected<void> DurableOutbox::close(MonoTime deadline) {
     while (more && clock_.now().mono < deadline) {
       if (!housekeeping()) break;
       const std::scoped_lock lock(mutex_);
-      more = tidy_;
+      more = tidy_ && store_ != nullptr;
     }
     const std::scoped_lock lock(mutex_);
     if (!done) error = {.what = trouble_, .where = settings_.path, .remedy = {}};

@@ -57,6 +57,14 @@ void WitnessOutbox::push(QueueId queue, WallTime stamp, double value) {
   if (mixed || source.arrival.mixed) truth.has_last = false;
   else check_distance(truth, ms, source.arrival);
   ++world_.readings;
+  if (Item* other = truth.find(ms); other != nullptr && other->lost && !other->stored && same(other->value, value)) {
+    // The crash took it, and brought back the window that it came from.
+    other->lost = other->forbidden = other->durable = false;
+    other->pushed = world_.clock.now().mono;
+    outbox_.push(queue, stamp, value);
+    other->sequence = outbox_.progress(queue).last;
+    return;
+  }
   if (Item* other = truth.find(ms)) {
     if (world_.steps_back == 0 && !other->undone)
       world_.violated(fmt::format("...{}: a stamp was used twice: {}", truth.uuid.substr(30), ms));
