@@ -33,7 +33,10 @@ inline const std::string& state_folder() {
     State() {
       if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("no temporary folder");
     }
-    ~State() { std::filesystem::remove_all(path); }
+    ~State() {
+      std::error_code ignored;  // a daemon in the background may still put something into it
+      std::filesystem::remove_all(path, ignored);
+    }
   };
   static const State state;
   return state.path;
