@@ -57,6 +57,7 @@ Expected<void> DurableOutbox::open_store() {
   std::map<std::string, std::string> states;
   if (auto found = store_->states()) states = std::move(*found);
   const std::scoped_lock lock(mutex_);
+  unsure_ = false;
   states_.merge(states);
   stored_.clear();
   for (StoredQueue& stored : store_->queues()) {
@@ -65,6 +66,8 @@ Expected<void> DurableOutbox::open_store() {
       stored_.push_back(std::move(stored));
     } else {
       open->stored_head = stored.head;
+      open->stored_last = stored.last;
+      if (open->behind() && !settle_since_) settle_since_ = clock_.now().mono;
     }
   }
   for (const Reserved& reserved : std::exchange(reserved_, {})) {
@@ -390,7 +393,7 @@ std::optional<MonoTime> DurableOutbox::next_work_locked() const {
                                    [](const auto& state) { return state.second.empty(); });
   if (!rejections_.empty() || tidy_ || removal) next = kNow;
   if (!dirty_states_.empty() && settings_.commit_interval == 0ms) next = kNow;
-  if (much_is_unwritten()) next = kNow;
+  if (much_is_unwritten() || unsure_) next = kNow;
   if (next == MonoTime::max()) return std::nullopt;
   return disk_fails_ ? std::max(next, next_try_) : next;
 }
@@ -492,11 +495,15 @@ Expected<void> DurableOutbox::close(MonoTime deadline) {
 
 /// Writes what is due. False if it could not.
 bool DurableOutbox::work(Force force, const std::stop_token& stop) {
+  bool unsure = false;
   {
     const std::scoped_lock lock(mutex_);
     if (!usable_) return false;
     if (disk_fails_ && force == Force::no && clock_.now().mono < next_try_) return false;
+    unsure = unsure_;
   }
+  // What is to be written depends on what is there.
+  if (unsure && !ready_store()) return false;
   bool more = true;
   while (more && !stop.stop_requested()) {
     StoreBatch batch = collect(force, more);
@@ -721,10 +728,12 @@ void DurableOutbox::disk_failed(const Error& error) {
   const bool news = damage_.empty();
   if (store_ && store_->damaged()) damage_ = error.what;
   const bool recover_now = news && !damage_.empty();
+  const bool was_open = store_ != nullptr;
   store_.reset();
   bool tell = false;
   {
     const std::scoped_lock lock(mutex_);
+    unsure_ = unsure_ || was_open;
     tell = !disk_fails_;
     disk_fails_ = true;
     trouble_ = error.text();

@@ -201,6 +201,7 @@ class DurableOutbox final : public Outbox {
     std::uint64_t repeat_to = 0;  ///< re-read at the start: repeats
     std::uint64_t committed = 0;  ///< on disk up to this one
     std::uint64_t stored_head = 0;  ///< the head that the file knows
+    std::uint64_t stored_last = 0;  ///< what the file had when it was opened: a commit that failed may be in it all the same
     std::uint64_t next = 1;
     SequenceRange reserved;         ///< on their way into this queue: nobody knows yet whether they will be there
     std::uint64_t at_once = 0;      ///< up to this one to be written at once, and hidden until then
@@ -212,7 +213,7 @@ class DurableOutbox final : public Outbox {
     [[nodiscard]] std::uint64_t waiting() const { return next - 1 - head - settled.count(); }
     [[nodiscard]] std::uint64_t front_end() const { return front.empty() ? head : std::max(head, front.back().sequence); }
     [[nodiscard]] bool gap() const { return front_end() < committed; }
-    [[nodiscard]] bool behind() const { return stored_head < std::min(head, committed); }
+    [[nodiscard]] bool behind() const { return stored_head < std::min(head, std::max(committed, stored_last)); }
   };
   enum class Force { no, readings, all };
 
@@ -296,6 +297,7 @@ class DurableOutbox final : public Outbox {
   bool closing_ = false;
   bool usable_ = false;      ///< the lock file is ours: there is a file to write to
   bool disk_fails_ = false;
+  bool unsure_ = false;      ///< what a failure has left in the file shows when it is opened again
   std::string trouble_;
   MonoTime next_try_{};
   MonoDuration pause_{};

@@ -193,7 +193,7 @@ void Endpoint::check(ChannelTruth& channel, const std::vector<Tuple>& tuples, bo
     } else if (item->collided) {
       continue;  // either of the two
     } else if (std::bit_cast<std::uint64_t>(item->value) != std::bit_cast<std::uint64_t>(tuple.value)) {
-      violated(channel, fmt::format("a value was altered: {} instead of {}", tuple.value, item->value));
+      violated(channel, fmt::format("a value was altered: {} instead of {}, stamp {}", tuple.value, item->value, tuple.stamp));
     } else if (item->stored && !skip) {
       violated(channel, fmt::format("reading {} is sent again without being called a repeat", item - channel.items.data()));
     }

@@ -534,7 +534,7 @@ void Life::move_orphan() {
         item.lost = true;
         continue;
       }
-      heir.append({.stamp = item.stamp, .value = item.value, .copy = true});
+      heir.append({.stamp = item.stamp, .value = item.value, .copy = true, .collided = item.collided});
       item.twin = static_cast<std::uint32_t>(heir.items.size());
     }
     world_.fault("command: retarget");

@@ -57,15 +57,10 @@ void WitnessOutbox::push(QueueId queue, WallTime stamp, double value) {
   if (mixed || source.arrival.mixed) truth.has_last = false;
   else check_distance(truth, ms, source.arrival);
   ++world_.readings;
-  if (Item* other = truth.find(ms); other != nullptr && other->lost && !other->stored && same(other->value, value)) {
-    // The crash took it, and brought back the window that it came from.
-    other->lost = other->forbidden = other->durable = false;
-    other->pushed = world_.clock.now().mono;
-    outbox_.push(queue, stamp, value);
-    other->sequence = outbox_.progress(queue).last;
-    return;
-  }
-  if (Item* other = truth.find(ms)) {
+  Item* other = truth.find(ms);
+  // The crash took it, and brought back what it came from.
+  const bool again = other != nullptr && other->lost && !other->stored && same(other->value, value);
+  if (other != nullptr && !again) {
     if (world_.steps_back == 0 && !other->undone)
       world_.violated(fmt::format("...{}: a stamp was used twice: {}", truth.uuid.substr(30), ms));
     if (!other->undone) ++world_.counts["on a millisecond used before a large step back"];
@@ -107,6 +102,9 @@ void WitnessOutbox::hold(QueueId queue, ChannelTruth& truth, WallTime since_boot
   outbox_.push(queue, since_boot, value);
   held.sequence = outbox_.progress(queue).last;
   ++world_.counts["held until the clock is right"];
+  // The crash took it, and brought back the window that it came from.
+  const bool again = world_.mode != AggMode::none && !truth.held.empty() && truth.held.back().perhaps;
+  if (again && same(truth.held.back().arrival.value, value)) truth.held.pop_back();
   truth.held.push_back(held);
 }
 

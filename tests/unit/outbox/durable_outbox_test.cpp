@@ -342,6 +342,49 @@ TEST(DurableOutbox, ADiskThatDoesNotSyncDoesNotLetTheLogGrow) {
   EXPECT_THAT(world.drain(), SizeIs(20'001));
 }
 
+TEST(DurableOutbox, AStopKnowsWhatACommitHasLeftInTheFileAlthoughItFailed) {
+  World world;
+  world.push(1, 1);
+  world.wait(5s);
+  world.disk.sync_fails = true;
+  world.push(2, 5);
+  world.wait(5s);
+  ASSERT_FALSE(world.outbox->status().durable);
+  EXPECT_EQ(world.drain(), numbers(1, 5));
+  world.push(6, 6);
+  world.disk.sync_fails = false;
+  world.stop_and_begin();
+  EXPECT_EQ(world.drain(), numbers(6, 6));
+}
+
+TEST(DurableOutbox, NorIsItSentAgainIfNothingElseIsToBeWritten) {
+  World world;
+  world.push(1, 1);
+  world.wait(5s);
+  world.disk.sync_fails = true;
+  world.push(2, 5);
+  world.wait(5s);
+  EXPECT_EQ(world.drain(), numbers(1, 5));
+  world.disk.sync_fails = false;
+  world.stop_and_begin();
+  EXPECT_THAT(world.drain(), IsEmpty());
+}
+
+TEST(DurableOutbox, WhatAFailedCommitHasLeftIsSettledOnceTheDiskWorks) {
+  World world;
+  world.push(1, 1);
+  world.wait(5s);
+  world.disk.sync_fails = true;
+  world.push(2, 5);
+  world.wait(5s);
+  EXPECT_EQ(world.drain(), numbers(1, 5));
+  world.disk.sync_fails = false;
+  for (int i = 0; i < 3; ++i) world.wait(301s);
+  EXPECT_TRUE(world.outbox->status().durable);
+  world.crash_and_begin();
+  EXPECT_THAT(world.drain(), IsEmpty());
+}
+
 TEST(DurableOutbox, NorDoTriesToOpenTheFile) {
   World world;
   world.settings.max_size = kSmallestStore;
