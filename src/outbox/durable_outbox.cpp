@@ -67,6 +67,8 @@ Expected<void> DurableOutbox::open_store() {
     } else {
       open->stored_head = stored.head;
       open->stored_last = stored.last;
+      // given up for the size limit by a commit that failed
+      count_dropped(*open, settle_range(*open, {1, stored.head}));
       if (open->behind() && !settle_since_) settle_since_ = clock_.now().mono;
     }
   }
@@ -112,13 +114,14 @@ QueueId DurableOutbox::open(const QueueName& name) {
 }
 
 void DurableOutbox::adopt(Queue& queue, const StoredQueue& stored) {
-  queue.head = queue.stored_head = stored.head;
+  queue.stored_head = stored.head;
   queue.committed = queue.repeat_to = stored.last;
   queue.next = std::max(stored.head, stored.last) + 1;
   for (const SequenceRange& range : stored.settled) {
     queue.settled.add(range);
     queue.next = std::max(queue.next, range.last + 1);
   }
+  queue.head = queue.settled.join(stored.head);
   queue.stored_oldest = stored.oldest;
 }
 
@@ -226,11 +229,8 @@ std::uint64_t DurableOutbox::settle_range(Queue& queue, SequenceRange range) {
   range.first = std::max(range.first, queue.head + 1);
   range.last = std::min(range.last, queue.next - 1);
   const std::uint64_t count = queue.settled.add(range);
-  if (!queue.settled.ranges().empty() && queue.settled.ranges().front().first == queue.head + 1) {
-    queue.head = queue.settled.ranges().front().last;
-    queue.settled.forget_to(queue.head);
-    queue.sent.forget_to(queue.head);
-  }
+  queue.head = queue.settled.join(queue.head);
+  queue.sent.forget_to(queue.head);
   const std::size_t before = queue.tail.size();
   trim(queue);
   ram_tail_ -= before - queue.tail.size();

@@ -514,8 +514,11 @@ void DurableStore::append(Records& records, const StoreBatch::Append& add) {
 }
 
 void DurableStore::set_progress(Record& r, std::uint64_t head, const std::vector<SequenceRange>& settled) {
-  r.queue.head = std::max(r.queue.head, head);
-  r.queue.settled = settled;
+  // What was given up may be more than the caller knows.
+  SequenceSet behind;
+  for (const SequenceRange& range : settled) behind.add(range);
+  r.queue.head = behind.join(std::max(r.queue.head, head));
+  r.queue.settled = behind.ranges();
   db_->query("DELETE FROM segment WHERE id BETWEEN ? AND ? AND (id & 1099511627775) + n - 1 <= ?")
       .bind(segment_id(r.id, 0)).bind(segment_id(r.id, r.queue.head)).bind(static_cast<std::int64_t>(r.queue.head))
       .run();
@@ -549,10 +552,7 @@ bool DurableStore::drop_first_segment(Records& records, std::vector<DroppedReadi
     last = sequence_of(q.integer(0)) + static_cast<std::uint64_t>(q.integer(1)) - 1;
   }
   dropped.push_back({r.queue.name, {r.queue.head + 1, last}});
-  SequenceSet settled;
-  for (const SequenceRange& range : r.queue.settled) settled.add(range);
-  settled.forget_to(last);
-  set_progress(r, last, settled.ranges());
+  set_progress(r, last, std::vector{r.queue.settled});
   write_record(r);
   return db_->good();
 }

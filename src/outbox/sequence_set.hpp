@@ -51,6 +51,16 @@ class SequenceSet {
     if (!ranges_.empty() && ranges_.front().first <= sequence) ranges_.front().first = sequence + 1;
   }
 
+  /// Forgets all members up to and with `head`, and those that follow it without a gap; returns the last of these, or `head`.
+  std::uint64_t join(std::uint64_t head) {
+    forget_to(head);
+    if (!ranges_.empty() && ranges_.front().first == head + 1) {
+      head = ranges_.front().last;
+      ranges_.erase(ranges_.begin());
+    }
+    return head;
+  }
+
   [[nodiscard]] std::uint64_t count() const {
     std::uint64_t sum = 0;
     for (const SequenceRange& r : ranges_) sum += r.last - r.first + 1;

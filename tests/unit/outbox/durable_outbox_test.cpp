@@ -25,6 +25,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 class FakeClock final : public Clock {
@@ -310,6 +311,37 @@ TEST(DurableOutbox, AFullFileDropsTheOldestAndSaysSo) {
   const auto left = world.drain();
   ASSERT_EQ(left.size() + dropped, static_cast<std::size_t>(pushed));
   EXPECT_EQ(left.front(), std::sqrt(static_cast<double>(dropped))) << "the oldest ones";
+}
+
+TEST(DurableOutbox, WhatACommitGaveUpIsCountedEvenIfItFailed) {
+  World world;
+  world.settings.max_size = kSmallestStore;
+  world.stop_and_begin();
+  std::size_t pushed = 0;
+  const auto push = [&] {
+    for (int i = 0; i < 1000; ++i, ++pushed)
+      world.outbox->push(world.queue, at(static_cast<long long>(pushed) * 1000), std::sqrt(pushed));
+    world.wait(5s);
+  };
+  while (world.outbox->stats(world.queue).dropped == 0) push();
+  // some settled behind those that will be given up
+  const std::uint64_t head = world.outbox->progress(world.queue).settled_to;
+  world.outbox->settle(world.queue, head + 1001, head + 2500, Verdict::accepted, {});
+  for (int i = 0; i < 3; ++i) push();
+  world.disk.sync_fails = true;
+  for (int i = 0; i < 5; ++i) push();
+  world.wait(301s);
+  world.disk.sync_fails = false;
+  world.wait(301s);
+  world.wait(301s);
+  ASSERT_TRUE(world.outbox->status().durable);
+  const auto stats = world.outbox->stats(world.queue);
+  EXPECT_EQ(stats.accepted, 1500U);
+  EXPECT_EQ(stats.waiting + stats.dropped + stats.accepted, pushed);
+  world.crash_and_begin();
+  EXPECT_EQ(world.outbox->stats(world.queue).waiting, stats.waiting);
+  EXPECT_THAT(world.drain(), SizeIs(stats.waiting));
+  for (const std::string& line : world.log.lines) EXPECT_THAT(line, Not(HasSubstr("damaged"))) << line;
 }
 
 TEST(DurableOutbox, TheCompanionOfACommitThatFailedIsNotWrittenLater) {
