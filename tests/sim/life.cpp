@@ -614,9 +614,11 @@ void Life::after_crash() {
   ++world_.counts["crashes"];
   witness_.dead = true;
   world_.dropped += outbox_.status().dropped;
+  // Nobody has learned what the transaction gave up that was under way, or failed and was kept.
+  const bool in_transaction = plan_.ending == Ending::crash_in_write || !outbox_.status().durable;
+  if (world_.small && in_transaction) world_.maybe_dropped += most_given_up();
   for (const auto& [queue, channel, kind] : witness_.channels()) {
     channel->dropped += outbox_.stats(queue).dropped;
-    if (world_.small) world_.maybe_dropped += 4096;
     if (kind == WitnessOutbox::Kind::held) continue;
     take_young_items(*channel);
     take_young_held(*channel);
@@ -634,6 +636,15 @@ void Life::after_crash() {
     channel->crashed_life = channel->life;
     channel->held_then = !channel->held.empty();
   }
+}
+
+/// To make room for one transaction: as much as is in it, and segments go as a whole.
+std::uint64_t Life::most_given_up() const {
+  constexpr std::uint64_t kGreatest = 16'384;
+  constexpr std::uint64_t kTwoSegments = 2048;
+  if (world_.disk_bad != MonoTime{}) return kGreatest;
+  const auto cycles = static_cast<std::uint64_t>(2 * (world_.settings.commit_interval + kLatency) / world_.interval + 1);
+  return std::min(kGreatest, kTwoSegments + cycles * plan_.channels.size());
 }
 
 /// With interval 0 the barrier decides; else what is old enough must be on disk, if that worked.

@@ -94,6 +94,7 @@ class Life final : public HttpClient {
   void end();
   void after_crash();
   void after_stop();
+  [[nodiscard]] std::uint64_t most_given_up() const;
   [[nodiscard]] bool must_be_durable(MonoTime pushed) const;
   void take_young_items(ChannelTruth& channel);
   void take_young_held(ChannelTruth& channel);

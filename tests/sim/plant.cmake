@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# cmake -DROOT=tests/sim -DOUT=... -DSOURCES=... -P plant.cmake: copies the sources to OUT and plants every bug of
-# ROOT/bugs in them, each behind `planted(N)`. A bug whose original text is not there (exactly once) is an error.
+# cmake -DOUT=... -DSOURCES=... -DBUGS=... -P plant.cmake: copies the sources to OUT and plants every one of BUGS in them,
+# each behind `planted(N)`. A bug whose original text is not there (exactly once) is an error.
 #
 # A bug is a file NN_name.bug: the source file, `--- original`, the text, `+++ planted`, the text in its place.
 set(names "")
@@ -9,7 +9,7 @@ foreach(source ${SOURCES})
   file(READ ${source} "text_${name}")
   list(APPEND names ${name})
 endforeach()
-file(GLOB bugs ${ROOT}/bugs/*.bug)
+set(bugs ${BUGS})
 list(SORT bugs)
 set(rows "")
 foreach(bug ${bugs})

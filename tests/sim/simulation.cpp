@@ -156,8 +156,10 @@ void live(World& world) {
   const double telegrams = world.options.size * (world.small ? 30.0 : 1.0) * (world.chance(0.1) ? 4000.0 : 600.0) * world.random.unit();
   const MonoDuration length = world.interval * static_cast<int>(telegrams + 1);
   for (const auto& endpoint : world.endpoints) {
+    // A file that is to be full needs an endpoint that takes nothing.
+    const bool takes_nothing = world.small && world.chance(0.7);
     const double share = world.chance(0.3) ? 0.0 : world.random.unit();
-    endpoint->set_trouble(share, world.clock.now().mono + (world.chance(0.5) ? length : length / 2));
+    endpoint->set_trouble(takes_nothing ? 1.0 : share, world.clock.now().mono + (world.chance(0.5) ? length : length / 2));
   }
   {
     Life life(world, {.channels = configuration(world, false), .ending = ending, .length = length});

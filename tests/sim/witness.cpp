@@ -48,6 +48,8 @@ void WitnessOutbox::push(QueueId queue, WallTime stamp, double value) {
   ChannelTruth& truth = channel(queue);
   if (channels_[static_cast<std::size_t>(queue)].kind == Kind::held) return hold(queue, truth, stamp, value);
   const std::int64_t ms = stamp.time_since_epoch().count();
+  if (world_.wrong)
+    world_.violated(fmt::format("...{}: {} is stamped with a time that nobody vouches for", truth.uuid.substr(30), value));
   HeldReading source;
   bool mixed = false;
   forget_what_is_gone(truth, value);
@@ -312,6 +314,12 @@ void WitnessOutbox::settled(QueueId queue, const QueuedReading& reading, Verdict
     world_.violated(fmt::format("...{}: reading {} (sequence {}) was delivered before it was durable: stored to {}",
                                 truth.uuid.substr(30), index, item->sequence,
                                 outbox_.progress(queue).stored_to));
+  }
+  // A crash would bring back what was held, which is sent again with another stamp.
+  if (item->was_durable && !item->durable && outbox_.status().durable && world_.disk_bad == MonoTime{} && !item->collided &&
+      item->sequence > outbox_.progress(queue).stored_to) {
+    world_.violated(fmt::format("...{}: reading {}, which was held on disk, was delivered before it was written there",
+                                truth.uuid.substr(30), index));
   }
   item->accepted = true;
   truth.acked = std::max(truth.acked, index + 1);
