@@ -4,10 +4,10 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "core/url.hpp"
 #include "platform/curl_http_client.hpp"
 #include "platform/http_call.hpp"
 #include "sinks/web/text.hpp"
-#include "sinks/web/url.hpp"
 
 namespace vz::cli {
 namespace {
@@ -48,11 +48,11 @@ MiddlewareClient::MiddlewareClient(HttpClient& http, std::string base) : http_(h
 }
 
 Expected<std::string> MiddlewareClient::ask(std::string method, const std::string& path, std::string body, const std::string& uuid) {
-  const std::string where = sinks::web::endpoint_name(base_);
+  const std::string where = endpoint_name(base_);
   const auto fail = [&](std::string what, std::string remedy) {
     return tl::unexpected(Error{std::move(what), where, std::move(remedy)});
   };
-  if (const std::string error = sinks::web::url_error(base_, "\"http://localhost/middleware.php\""); !error.empty())
+  if (const std::string error = url_error(base_, "\"http://localhost/middleware.php\""); !error.empty())
     return fail("the address " + error, {});
   HttpRequest request{.method = std::move(method),
                       .url = base_ + path,
@@ -74,11 +74,11 @@ Expected<std::string> MiddlewareClient::ask(std::string method, const std::strin
 }
 
 Expected<Entity> MiddlewareClient::channel(const std::string& uuid) {
-  const auto body = ask("GET", fmt::format("/channel/{}.json", sinks::web::percent_encoded(uuid)), {}, uuid);
+  const auto body = ask("GET", fmt::format("/channel/{}.json", percent_encoded(uuid)), {}, uuid);
   if (!body) return tl::unexpected(body.error());
   const json reply = json::parse(*body, nullptr, false);
   if (!reply.is_object() || !reply.contains("entity") || !reply["entity"].is_object())
-    return tl::unexpected(Error{"the answer names no channel", sinks::web::endpoint_name(base_), {}});
+    return tl::unexpected(Error{"the answer names no channel", endpoint_name(base_), {}});
   return entity_of(reply["entity"]);
 }
 
@@ -95,18 +95,18 @@ Expected<std::vector<Entity>> MiddlewareClient::public_channels() {
 
 Expected<Entity> MiddlewareClient::create(const std::map<std::string, std::string>& properties) {
   std::string form = "operation=add";
-  for (const auto& [name, value] : properties) form += "&" + sinks::web::percent_encoded(name) + "=" + sinks::web::percent_encoded(value);
+  for (const auto& [name, value] : properties) form += "&" + percent_encoded(name) + "=" + percent_encoded(value);
   const auto body = ask("POST", "/channel.json", std::move(form), {});
   if (!body) return tl::unexpected(body.error());
   const json reply = json::parse(*body, nullptr, false);
   Entity made;
   if (reply.is_object() && reply.contains("entity") && reply["entity"].is_object()) made = entity_of(reply["entity"]);
-  if (made.uuid.empty()) return tl::unexpected(Error{"the answer names no new channel", sinks::web::endpoint_name(base_), {}});
+  if (made.uuid.empty()) return tl::unexpected(Error{"the answer names no new channel", endpoint_name(base_), {}});
   return made;
 }
 
 Expected<void> MiddlewareClient::remove(const std::string& uuid) {
-  const auto body = ask("DELETE", fmt::format("/channel/{}.json", sinks::web::percent_encoded(uuid)), {}, uuid);
+  const auto body = ask("DELETE", fmt::format("/channel/{}.json", percent_encoded(uuid)), {}, uuid);
   if (!body) return tl::unexpected(body.error());
   return {};
 }

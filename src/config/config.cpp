@@ -13,12 +13,15 @@
 #include "config/meters.hpp"
 #include "config/section.hpp"
 #include "config/tables.hpp"
-#include "core/outbox_options.hpp"
 #include "config/text.hpp"
 #include "config/vocabulary.hpp"
+#include "core/outbox_options.hpp"
+#include "core/url.hpp"
 
 namespace vz::config {
 namespace {
+
+constexpr std::string_view kPushExample = "\"http://127.0.0.1:5582\"";
 
 /// One pass over the top level of a document.
 class Loader {
@@ -142,8 +145,11 @@ void Loader::push(const Node& node) {
     }
     report_nulls(entry, problems_);
     Options options;
-    if (read_options(entry, {push_options(), OnDefect::refuse, "push"}, options, problems_))
+    if (read_options(entry, {push_options(), OnDefect::refuse, "push"}, options, problems_)) {
       settings_.push_urls.push_back(options.string("url"));
+      if (const std::string error = url_error(settings_.push_urls.back(), kPushExample); !error.empty())
+        problems_.warning(options.position("url"), fmt::format("url {}; nothing can be sent there", error));
+    }
     unknown(entry, {Level::push}, push_options());
   }
 }

@@ -152,7 +152,8 @@ class DurableOutbox final : public Outbox {
   /// nothing lost or doubled. What they find is as of the call.
 
   /// For callers that must not be kept for as long as millions of readings take: after `length` no transaction is begun,
-  /// and `more` says that something is left for the same call again.
+  /// and `more` says that something is left for the same call again; so it does after an Error in the middle, for the next
+  /// call to meet it.
   struct Slice {
     MonoDuration length{};
     bool more = false;
@@ -262,7 +263,7 @@ class DurableOutbox final : public Outbox {
   [[nodiscard]] std::optional<Error> refusal() const;
   Expected<void> maintenance(Force force, const std::function<Expected<void>()>& work);
   Expected<std::uint64_t> in_pieces(Force force, const std::function<Expected<bool>(std::uint64_t& count)>& piece,
-                                    const std::function<bool()>& pause = {});
+                                    const std::function<bool()>& pause = {}, Slice* slice = nullptr);
   std::function<bool()> pause_after(const QueueName& name, Slice* slice);
   Expected<std::uint64_t> by_id(Force force, const std::vector<std::int64_t>& ids,
                                 const std::function<Expected<void>(std::span<const std::int64_t>, std::uint64_t& count)>& work);

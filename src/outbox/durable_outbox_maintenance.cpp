@@ -72,7 +72,7 @@ Expected<void> DurableOutbox::maintenance(Force force, const std::function<Expec
 /// maintenance().
 Expected<std::uint64_t> DurableOutbox::in_pieces(Force force,
                                                  const std::function<Expected<bool>(std::uint64_t& count)>& piece,
-                                                 const std::function<bool()>& pause) {
+                                                 const std::function<bool()>& pause, Slice* slice) {
   std::uint64_t count = 0;
   for (bool more = true; more;) {
     more = false;
@@ -82,8 +82,9 @@ Expected<std::uint64_t> DurableOutbox::in_pieces(Force force,
       more = *result;
       return {};
     });
-    if (!done) return tl::unexpected(done.error());
-    if (more && pause && pause()) break;
+    if (!done && (slice == nullptr || count == 0)) return tl::unexpected(done.error());
+    if (!done) slice->more = true;
+    if (!done || (more && pause && pause())) break;
   }
   if (on_push_) on_push_();
   if (on_work_) on_work_();
@@ -223,7 +224,8 @@ Expected<std::uint64_t> DurableOutbox::retarget(const QueueName& from, const Que
   }
   if (from == to) return 0;
   return in_pieces(
-      Force::readings, [&](std::uint64_t& count) { return move_piece(from, to, count); }, pause_after(from, slice));
+      Force::readings, [&](std::uint64_t& count) { return move_piece(from, to, count); }, pause_after(from, slice),
+      slice);
 }
 
 Expected<void> DurableOutbox::requeue_piece(std::span<const std::int64_t> ids, std::uint64_t& count) {
@@ -274,7 +276,8 @@ Expected<bool> DurableOutbox::discard_piece(const QueueName& name, std::uint64_t
 Expected<std::uint64_t> DurableOutbox::discard(const QueueName& name, Slice* slice) {
   if (auto refused = no_orphan(name)) return tl::unexpected(std::move(*refused));
   return in_pieces(
-      Force::no, [&](std::uint64_t& count) { return discard_piece(name, count); }, pause_after(name, slice));
+      Force::no, [&](std::uint64_t& count) { return discard_piece(name, count); }, pause_after(name, slice),
+      slice);
 }
 
 Expected<std::uint64_t> DurableOutbox::discard_rejected(const std::vector<std::int64_t>& ids) {

@@ -69,6 +69,11 @@ void PushSender::raw(const ChannelSettings& channel, const Reading& reading) {
   http_.wake();
 }
 
+void PushSender::raw_unstamped(const ChannelSettings&, const Reading&, const Instant&) {
+  const std::scoped_lock lock(mutex_);
+  ++unstamped_;
+}
+
 void PushSender::run(const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] { http_.wake(); });
   while (!stop.stop_requested()) step();
@@ -196,7 +201,8 @@ ServiceReport PushSender::report(std::size_t index) const {
                        {"readings", target.readings},
                        {"waiting", first_ + waiting_.size() - target.next},
                        {"failed", target.failed},
-                       {"dropped", target.dropped}}};
+                       {"dropped", target.dropped},
+                       {"unstamped", unstamped_}}};
 }
 
 }  // namespace vz

@@ -33,7 +33,7 @@ struct PushSettings {
 /// again after 1 s, doubling to a minute, and what could not be sent waits for it: at most `max_waiting` readings, then the
 /// oldest go, counted. What may have arrived is never sent twice, as ever: a document that was answered with anything
 /// but success, or whose answer did not come, is counted as failed and forgotten. At a stop nothing is kept. Readings
-/// without a stamp (raw_unstamped()) are left out.
+/// without a stamp (raw_unstamped()) are left out and counted.
 ///
 /// Log: beginning and end of a trouble, a counted summary at most once an hour; no credentials, no full uuids.
 ///
@@ -47,6 +47,7 @@ class PushSender final : public ReadingTap {
 
   void raw(const ChannelSettings& channel, const Reading& reading) override;
   void aggregated(const ChannelSettings&, double, WallTime) override {}
+  void raw_unstamped(const ChannelSettings& channel, const Reading& reading, const Instant& now) override;
 
   /// The thread's body, until a stop is requested. Aborts what is under way.
   void run(const std::stop_token& stop);
@@ -96,6 +97,7 @@ class PushSender final : public ReadingTap {
   std::deque<sinks::push::PushReading> waiting_;
   std::uint64_t first_ = 0;   ///< number of the front of waiting_
   std::vector<Target> targets_;
+  std::uint64_t unstamped_ = 0;
 };
 
 }  // namespace vz

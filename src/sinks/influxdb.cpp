@@ -7,11 +7,11 @@
 #include <chrono>
 
 #include "core/number_text.hpp"
+#include "core/url.hpp"
 #include "sinks/influxdb/line_protocol.hpp"
 #include "sinks/influxdb/reply.hpp"
 #include "sinks/web/options.hpp"
 #include "sinks/web/text.hpp"
-#include "sinks/web/url.hpp"
 #include "vz/sink.hpp"
 
 namespace vz::sinks {
@@ -27,13 +27,13 @@ class InfluxdbSink final : public Sink {
     std::string host = options.string("host");
     while (host.ends_with('/')) host.pop_back();
     const std::string& organization = options.string("organization");
-    const std::string database = web::percent_encoded(options.string("database"));
+    const std::string database = percent_encoded(options.string("database"));
     const std::string path =
         organization.empty()
             ? fmt::format("/write?db={}", database)
-            : fmt::format("/api/v2/write?org={}&bucket={}", web::percent_encoded(organization), database);
+            : fmt::format("/api/v2/write?org={}&bucket={}", percent_encoded(organization), database);
     url_ = host + path + "&precision=ms";
-    endpoint_ = web::endpoint_name(host) + path;
+    endpoint_ = endpoint_name(host) + path;
     series_ = influxdb::escaped_measurement(options.string("measurement_name"));
     const bool usual = series_ == "vzlogger" && options.string("tags").empty();
     if (options.boolean("send_uuid")) prefix_ = ",uuid=" + context.uuid;
@@ -45,7 +45,7 @@ class InfluxdbSink final : public Sink {
     if (usual) series_.clear();
     headers_ = {"Content-Type: text/plain; charset=utf-8", "Accept: */*", "User-Agent: " + context.user_agent};
     if (const std::string& user = options.string("username"); !user.empty()) {
-      headers_.push_back("Authorization: Basic " + web::base64(user + ":" + options.string("password")));
+      headers_.push_back("Authorization: Basic " + base64(user + ":" + options.string("password")));
     } else if (const std::string& token = options.string("token"); !token.empty()) {
       headers_.push_back("Authorization: Token " + token);
     }
@@ -98,7 +98,7 @@ constexpr OptionSpec kOptions[] = {
     {.name = "host",
      .help = "address of the server, e.g. http://localhost:8086; may end in a path",
      .required = true,
-     .check = [](const OptionValue& value) { return web::url_error(std::get<std::string>(value), kExample); }},
+     .check = [](const OptionValue& value) { return url_error(std::get<std::string>(value), kExample); }},
     {.name = "database", .default_text = "\"vzlogger\"", .help = "database (1.x) or bucket (2.x); has to exist"},
     {.name = "organization", .default_text = "\"\"", .help = "organization; its presence selects InfluxDB 2.x"},
     {.name = "token", .default_text = "\"\"", .help = "token of InfluxDB 2.x; not used if there is a `username`", .secret = true},
@@ -120,7 +120,7 @@ constexpr OptionSpec kOptions[] = {
 
 void tell_doubts(const Options& options, ProblemSink& problems) {
   const std::string& host = options.string("host");
-  if (!web::split_url(host).rest.empty())
+  if (!split_url(host).rest.empty())
     problems.warning("host", "`host` contains `?` or `#`, but a path is put behind it: that cannot work");
   if (const std::string doubt = influxdb::measurement_doubt(options.string("measurement_name")); !doubt.empty())
     problems.warning("measurement_name", fmt::format("`measurement_name` {}: InfluxDB will refuse it", doubt));
@@ -134,7 +134,7 @@ void tell_doubts(const Options& options, ProblemSink& problems) {
 }
 
 std::unique_ptr<Sink> make(const Options& options, const SinkContext& context, ProblemSink& problems) {
-  if (const std::string error = web::url_error(options.string("host"), kExample); !error.empty()) {
+  if (const std::string error = url_error(options.string("host"), kExample); !error.empty()) {
     problems.error("host", "`host` " + error);
     return nullptr;
   }

@@ -9,11 +9,11 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/url.hpp"
 #include "sinks/mysmartgrid/digest.hpp"
 #include "sinks/web/options.hpp"
 #include "sinks/web/text.hpp"
 #include "sinks/web/unanswered.hpp"
-#include "sinks/web/url.hpp"
 #include "vz/sink.hpp"
 
 namespace vz::sinks {
@@ -79,7 +79,7 @@ struct Account {
 class MysmartgridSink : public Sink {
  public:
   MysmartgridSink(Account account, std::chrono::seconds interval)
-      : account_(std::move(account)), endpoint_(web::endpoint_name(account_.base)), interval_(interval) {}
+      : account_(std::move(account)), endpoint_(endpoint_name(account_.base)), interval_(interval) {}
 
   std::string endpoint() const override { return endpoint_; }
   std::chrono::seconds pace() const override { return interval_; }
@@ -181,7 +181,7 @@ constexpr OptionSpec kOptions[] = {
     {.name = "middleware",
      .help = "address of the service",
      .required = true,
-     .check = [](const OptionValue& value) { return web::url_error(std::get<std::string>(value), kExample); }},
+     .check = [](const OptionValue& value) { return url_error(std::get<std::string>(value), kExample); }},
     {.name = "secretKey", .help = "the device's key; dashes do not count", .required = true, .secret = true},
     {.name = "device", .help = "id of the device; dashes do not count", .required = true},
     {.name = "type", .help = "device: heartbeats alone; sensor: values", .required = true, .choices = "device|sensor"},
@@ -205,7 +205,7 @@ constexpr OptionSpec kOptions[] = {
 
 std::unique_ptr<Sink> make(const Options& options, const SinkContext& context, ProblemSink& problems) {
   std::string base = options.string("middleware");
-  if (const std::string error = web::url_error(base, kExample); !error.empty()) {
+  if (const std::string error = url_error(base, kExample); !error.empty()) {
     problems.error("middleware", "`middleware` " + error);
     return nullptr;
   }

@@ -4,9 +4,9 @@
 #include <chrono>
 
 #include "core/number_text.hpp"
+#include "core/url.hpp"
 #include "sinks/volkszaehler/reply.hpp"
 #include "sinks/web/options.hpp"
-#include "sinks/web/url.hpp"
 #include "vz/sink.hpp"
 
 namespace vz::sinks {
@@ -19,7 +19,7 @@ constexpr std::string_view kExample = R"("http://localhost/middleware.php")";
 
 /// What is allowed but hardly meant; empty if all is well. Shows no part of the text.
 std::string url_doubt(std::string_view text) {
-  const web::UrlParts parts = web::split_url(text);
+  const UrlParts parts = split_url(text);
   if (!parts.rest.empty()) {
     return "contains `?` or `#`, but the path of the channel is put behind it: that cannot work with most servers";
   }
@@ -34,7 +34,7 @@ std::string url_doubt(std::string_view text) {
 class VolkszaehlerSink final : public Sink {
  public:
   VolkszaehlerSink(const std::string& middleware, std::chrono::seconds timeout, const SinkContext& context)
-      : endpoint_(web::endpoint_name(middleware)),
+      : endpoint_(endpoint_name(middleware)),
         url_(middleware + "/data/" + context.uuid + ".json"),
         repeat_url_(url_ + (middleware.find('?') == std::string::npos ? '?' : '&') + "options=skipduplicates"),
         user_agent_("User-Agent: " + context.user_agent),
@@ -94,13 +94,13 @@ constexpr OptionSpec kOptions[] = {
      .help =
          "address of the middleware, e.g. http://localhost/middleware.php; may carry name:password@ before the host",
      .required = true,
-     .check = [](const OptionValue& value) { return web::url_error(std::get<std::string>(value), kExample); }},
+     .check = [](const OptionValue& value) { return url_error(std::get<std::string>(value), kExample); }},
     web::kTimeoutOption,
 };
 
 std::unique_ptr<Sink> make(const Options& options, const SinkContext& context, ProblemSink& problems) {
   const std::string& middleware = options.string("middleware");
-  if (const std::string error = web::url_error(middleware, kExample); !error.empty()) {
+  if (const std::string error = url_error(middleware, kExample); !error.empty()) {
     problems.error("middleware", "`middleware` " + error);
     return nullptr;
   }

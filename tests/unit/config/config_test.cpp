@@ -196,6 +196,10 @@ TEST(ConfigGeneral, Push) {
   error(R"({"push": [{"url": 1}]})", "push[0].url", "Invalid type for url");
   error(R"({"push": [{"url": null}]})", "push[0].url", "is null");
   warning(R"({"push": [{"url": "a", "foo": 1}]})", "push[0].foo", "unknown option");
+  warning(R"({"push": [{"url": ""}]})", "push[0].url", "is empty");
+  warning(R"({"push": [{"url": "http://:5582"}]})", "push[0].url", "names no host");
+  warning(R"({"push": [{"url": "ftp://host"}]})", "push[0].url", "expected http:// or https://");
+  EXPECT_EQ(good(R"({"push": [{"url": "http://user:password@[::1]:5582/live?x=1"}, {"url": "host"}]})").push_urls.size(), 2U);
 }
 
 TEST(ConfigGeneral, MqttNeedsHostAndPort) {

@@ -775,6 +775,23 @@ TEST(OutboxCommands, ACrashAnywhereInAMoveLosesAndDoublesNothing) {
   }
 }
 
+TEST(OutboxCommands, ASliceThatFailsInTheMiddleSaysWhatItDid) {
+  std::set<std::uint64_t> counts;
+  bool whole = false;
+  for (std::uint64_t crash = 1; !whole && crash < 1000; ++crash) {
+    World world;
+    leave_behind(world, 1, 10'000);
+    world.disk.crash_after(crash);
+    DurableOutbox::Slice slice{.length = 1h};
+    const auto moved = world.outbox->retarget(kGone, kQueue, &slice);
+    if (!moved) continue;
+    counts.insert(*moved);
+    whole = !slice.more;
+    EXPECT_TRUE(whole || !world.outbox->retarget(kGone, kQueue, &slice)) << "the trouble is told by the next one";
+  }
+  EXPECT_THAT(counts, ElementsAre(4096U, 8192U, 10'000U));
+}
+
 TEST(OutboxCommands, ADiskThatDoesNotSayWhetherItWroteLosesAndDoublesNothing) {
   World world;
   leave_behind(world, 1, 100);

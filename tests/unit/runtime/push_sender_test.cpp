@@ -186,6 +186,17 @@ TEST_F(Push, DroppedWhileUnderWayIsCountedOnce) {
   EXPECT_EQ(counter(push.report(0), "waiting"), 2U);
 }
 
+TEST_F(Push, WhatHasNoTimeIsLeftOutAndCounted) {
+  auto push = sender({kA});
+  push.raw_unstamped({}, {}, {});
+  push.raw_unstamped({}, {}, {});
+  read(push, 1);
+  run(push, 1s);
+  EXPECT_EQ(counter(push.report(0), "unstamped"), 2U);
+  EXPECT_EQ(counter(push.report(0), "readings"), 1U);
+  EXPECT_EQ(http_.starts.size(), 1U);
+}
+
 TEST_F(Push, ALongBacklogGoesInPieces) {
   auto push = sender({kA});
   for (std::size_t i = 0; i < PushSender::kMaxDocument + 1; ++i) read(push, static_cast<long long>(i));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "sinks/web/url.hpp"
+#include "core/url.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 
 #include "core/ascii.hpp"
 
-namespace vz::sinks::web {
+namespace vz {
 namespace {
 
 bool blank_or_control(char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; }
@@ -86,4 +86,4 @@ std::string base64(std::string_view text) {
   return out;
 }
 
-}  // namespace vz::sinks::web
+}  // namespace vz

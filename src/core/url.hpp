@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace vz::sinks::web {
+namespace vz {
 
 /// The parts of an address. Views into the text it was made from.
 struct UrlParts {
@@ -32,4 +32,4 @@ std::string percent_encoded(std::string_view text);
 /// RFC 4648, with padding.
 std::string base64(std::string_view text);
 
-}  // namespace vz::sinks::web
+}  // namespace vz
