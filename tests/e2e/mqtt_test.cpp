@@ -203,6 +203,7 @@ TEST_F(Mqtt, PlainAsEver) {
   const auto value = listener.next("house/chn0/raw");
   ASSERT_TRUE(value);
   EXPECT_THAT(*value, testing::MatchesRegex("[0-9]+\\.[0-9][0-9][0-9][0-9][0-9][0-9]"));
+  EXPECT_TRUE(sim.wait_readouts(1)) << "it notes them once they are out";
   EXPECT_TRUE(values_of(sim.readouts()).contains(std::strtod(value->c_str(), nullptr)));
   stop(*program);
   EXPECT_THAT(listener.heard("house/status"), IsEmpty()) << "nothing that the old daemon did not publish";

@@ -174,7 +174,8 @@ HttpReply Endpoint::store(ChannelTruth& channel, const std::vector<Tuple>& tuple
   }
   for (const std::size_t index : fresh) {
     channel.items[index].stored = true;
-    if (when == When::now && index < channel.acked && !channel.items[index].copy && !channel.items[index].collided)
+    const bool in_order = index >= channel.acked || channel.items[index].copy || channel.items[index].collided;
+    if (when == When::now && !in_order && !channel.may_come_back)
       violated(channel, fmt::format("reading {} arrives after a later one was accepted", index));
   }
   return rows(fresh.size());
@@ -183,9 +184,10 @@ HttpReply Endpoint::store(ChannelTruth& channel, const std::vector<Tuple>& tuple
 void Endpoint::check(ChannelTruth& channel, const std::vector<Tuple>& tuples, bool skip) {
   const Tuple* before = nullptr;
   for (const Tuple& tuple : tuples) {
-    if (before != nullptr && tuple.stamp <= before->stamp) violated(channel, "the stamps of a request do not rise");
-    before = &tuple;
     const Item* item = channel.find(tuple.stamp);
+    const bool may_fall = item != nullptr && item->behind;
+    if (before != nullptr && tuple.stamp <= before->stamp && !may_fall) violated(channel, "the stamps of a request do not rise");
+    before = &tuple;
     if (item == nullptr) {
       violated(channel, fmt::format("a reading was invented: stamp {}", tuple.stamp));
     } else if (item->forbidden) {

@@ -223,6 +223,7 @@ void Life::step_clock() {
       break;
     case 2:
       world_.fault("clock: small step back");
+      ++world_.small_steps_back;
       world_.right -= small;
       break;
     case 3:
@@ -619,6 +620,7 @@ void Life::after_crash() {
   if (world_.small && in_transaction) world_.maybe_dropped += most_given_up();
   for (const auto& [queue, channel, kind] : witness_.channels()) {
     channel->dropped += outbox_.stats(queue).dropped;
+    channel->may_come_back = channel->may_come_back || (world_.disk_bad != MonoTime{} && outbox_.stats(queue).dropped > 0);
     if (kind == WitnessOutbox::Kind::held) continue;
     take_young_items(*channel);
     take_young_held(*channel);

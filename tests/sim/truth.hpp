@@ -28,6 +28,7 @@ struct Item {
   bool forbidden = false;      ///< the window it came from was resumed as it was before: it may not come as well
   bool undone = false;         ///< the crash has put it back to those that wait for the right time
   bool copy = false;           ///< moved here from another queue
+  bool behind = false;         ///< the clock was set back between the life in which it was held and the one that stamped it
   bool collided = false;       ///< another reading got the same millisecond, after a large step back of the clock
 };
 
@@ -61,6 +62,7 @@ struct HeldReading {
   MonoTime pushed{};
   std::uint64_t sequence = 0;
   bool here = true;            ///< pushed in this life
+  std::uint64_t small_steps_back = 0;  ///< of the clock until then
   bool durable = false;
   bool perhaps = false;        ///< a crash may have taken it, or may have brought it back
   std::size_t moved_to = 0;    ///< the item it became, from 1 on
@@ -79,6 +81,7 @@ struct ChannelTruth {
   std::vector<std::size_t> poisoned;   ///< items that its database refuses
   ChannelTruth* heir = nullptr;        ///< this channel at another endpoint, where the configuration has it now
   bool seen = false;                   ///< was in a configuration
+  bool may_come_back = false;          ///< readings that were given up while the disk failed, at a crash
 
   std::deque<Arrival> arrivals;        ///< without aggregation
   std::deque<HeldReading> held;        ///< of this boot

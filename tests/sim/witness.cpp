@@ -56,7 +56,8 @@ void WitnessOutbox::push(QueueId queue, WallTime stamp, double value) {
   forget_what_was_dropped(truth, value);
   const bool known = truth.held.empty() ? came(truth, value, source.arrival, mixed) : was_held(truth, value, source);
   if (!known) return;
-  if (mixed || source.arrival.mixed) truth.has_last = false;
+  const bool behind = source.sequence != 0 && !source.here && source.small_steps_back < world_.small_steps_back;
+  if (mixed || source.arrival.mixed || behind) truth.has_last = false;
   else check_distance(truth, ms, source.arrival);
   ++world_.readings;
   Item* other = truth.find(ms);
@@ -73,6 +74,7 @@ void WitnessOutbox::push(QueueId queue, WallTime stamp, double value) {
   if (world_.chance(world_.poison)) truth.poisoned.push_back(truth.items.size());
   Item& item = truth.append({.stamp = ms, .value = value, .pushed = world_.clock.now().mono});
   item.was_durable = source.durable;
+  item.behind = behind;
   if (source.sequence != 0) {
     source.moved_to = truth.items.size();
     truth.moved.push_back(source);
@@ -95,6 +97,7 @@ void WitnessOutbox::hold(QueueId queue, ChannelTruth& truth, WallTime since_boot
   held.arrival.trusted = false;
   held.arrival.mixed = mixed;
   held.pushed = world_.clock.now().mono;
+  held.small_steps_back = world_.small_steps_back;
   const auto at = std::chrono::floor<std::chrono::milliseconds>(held.arrival.at.time_since_epoch());
   // The stamp of a window is that of its latest reading, if the clock was the same then.
   if (world_.mode != AggMode::none) held.arrival.at = MonoTime{since_boot.time_since_epoch()};

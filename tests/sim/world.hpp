@@ -101,6 +101,7 @@ struct World {
   MonoDuration right_at = MonoDuration::max();  ///< when it will be set
   std::int64_t forward = 0;        ///< all steps forward, ms
   std::uint64_t steps_back = 0;    ///< those that are followed: stamps may go back
+  std::uint64_t small_steps_back = 0;
   bool unsynchronised = false;     ///< the kernel says so
 
   void set_offset(std::int64_t offset) {
