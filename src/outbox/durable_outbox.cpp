@@ -49,9 +49,27 @@ Expected<void> DurableOutbox::start(IfMissing if_missing) {
 }
 
 Expected<void> DurableOutbox::open_store() {
-  auto opened = DurableStore::open(store_settings(settings_), *files_, damage_);
+  bool closing = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    closing = closing_;
+  }
+  if (had_file_ && !closing && !DurableStore::exists(store_settings(settings_), *files_)) {
+    return tl::unexpected(Error{.what = "the outbox file is gone, with what waited in it",
+                                .where = settings_.path,
+                                .remedy = "put it back (is the disk mounted?), or restart the program to begin a new one"});
+  }
+  // A stop has no time for it, and this process has looked at the file before.
+  const auto check = closing && had_file_ ? DurableStore::Check::nothing : DurableStore::Check::all;
+  auto opened = DurableStore::open(store_settings(settings_), *files_, damage_, check);
   if (!opened) return tl::unexpected(opened.error());
+  if (!had_file_ && is_in_use(**opened)) {
+    return tl::unexpected(Error{.what = "there is an outbox file that was not there at the start",
+                                .where = settings_.path,
+                                .remedy = "restart the program: it goes on with that file"});
+  }
   store_ = std::move(*opened);
+  had_file_ = true;
   damage_.clear();
   tell_recovery();
   std::map<std::string, std::string> states;
@@ -79,6 +97,15 @@ Expected<void> DurableOutbox::open_store() {
   bytes_ = store_->bytes();
   tidy_ = true;
   return {};
+}
+
+/// It has readings of a queue that was opened without them: their sequences are of another life.
+bool DurableOutbox::is_in_use(const DurableStore& store) const {
+  const std::scoped_lock lock(mutex_);
+  return std::any_of(queues_.begin(), queues_.end(), [&](const auto& queue) {
+    const StoredQueue* stored = store.find(queue->name);
+    return stored != nullptr && stored->next() > 1;
+  });
 }
 
 void DurableOutbox::tell_recovery() {
@@ -116,11 +143,8 @@ QueueId DurableOutbox::open(const QueueName& name) {
 void DurableOutbox::adopt(Queue& queue, const StoredQueue& stored) {
   queue.stored_head = stored.head;
   queue.committed = queue.repeat_to = stored.last;
-  queue.next = std::max(stored.head, stored.last) + 1;
-  for (const SequenceRange& range : stored.settled) {
-    queue.settled.add(range);
-    queue.next = std::max(queue.next, range.last + 1);
-  }
+  queue.next = stored.next();
+  for (const SequenceRange& range : stored.settled) queue.settled.add(range);
   queue.head = queue.settled.join(stored.head);
   queue.stored_oldest = stored.oldest;
 }
@@ -219,7 +243,8 @@ void DurableOutbox::keep_rejected(const Queue& queue, SequenceRange range, std::
                            .stamp = entry.stamp,
                            .value = entry.value,
                            .rejected_at = now,
-                           .reason = std::string{reason}});
+                           .reason = std::string{reason},
+                           .sequence = entry.sequence});
   };
   for (const Entry& entry : queue.front) keep(entry);
   for (const Fresh& fresh : queue.tail) keep(fresh.entry);
@@ -369,6 +394,15 @@ void DurableOutbox::set_companion(std::string key, std::function<Companion()> ma
   companion_ = std::move(make);
 }
 
+void DurableOutbox::forget_unstamped(std::string_view but) {
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(stored_, [&](const StoredQueue& stored) {
+    const bool goes = stored.name.endpoint.starts_with(kUnstamped) && !stored.name.endpoint.starts_with(but) && stored.waiting() == 0;
+    if (goes) forgotten_.push_back(stored.name);
+    return goes;
+  });
+}
+
 std::string DurableOutbox::get_state(const std::string& key) const {
   const std::scoped_lock lock(mutex_);
   const auto found = states_.find(key);
@@ -489,6 +523,11 @@ Expected<void> DurableOutbox::close(MonoTime deadline) {
   store_.reset();
   files_->release();
   end_io();
+  {
+    const std::scoped_lock lock(mutex_);
+    drops_told_.reset();
+  }
+  tell_dropped();
   if (!done) return tl::unexpected(std::move(error));
   return {};
 }
@@ -507,8 +546,20 @@ bool DurableOutbox::work(Force force, const std::stop_token& stop) {
   bool more = true;
   while (more && !stop.stop_requested()) {
     StoreBatch batch = collect(force, more);
-    if (!batch.empty() && !commit(std::move(batch))) return false;
+    if (batch.empty()) continue;
+    if (!commit(std::move(batch))) return false;
+    unsure = false;
   }
+  return !unsure || stop.stop_requested() || force == Force::all || prove();
+}
+
+/// Nothing is to be written that would show whether the disk works again.
+bool DurableOutbox::prove() {
+  if (auto done = store_->prove(); !done) {
+    disk_failed(done.error());
+    return false;
+  }
+  disk_works();
   return true;
 }
 
@@ -534,6 +585,7 @@ StoreBatch DurableOutbox::collect(Force force, bool& more) {
     state = take ? dirty_states_.erase(state) : std::next(state);
   }
   if (!more) collect_companion(force, batch);
+  if (!batch.empty()) batch.forgotten_queues = std::exchange(forgotten_, {});
   return batch;
 }
 
@@ -581,7 +633,10 @@ void DurableOutbox::collect_queues(Force force, StoreBatch& batch, bool& more) {
                                       [&](const StoreBatch::Append& add) { return add.queue == queue->name; });
     // not before the last of what was pushed together with it: a reading that moves to another queue must not fall between
     const bool behind = !more && queue->behind() && (settle_due || !batch.appends.empty());
-    if (appended || behind) batch.progress.push_back({queue->name, queue->head, queue->settled.ranges()});
+    // The one without the other would bring back a reading that is kept as rejected.
+    const bool rejects = std::any_of(rejections_.begin(), rejections_.end(),
+                                     [&](const RejectedReading& rejected) { return rejected.queue == queue->name; });
+    if (appended || behind || rejects) batch.progress.push_back({queue->name, queue->head, queue->settled.ranges()});
   }
   if (settle_due && !more) settle_since_.reset();
 }
@@ -608,6 +663,8 @@ void DurableOutbox::restore(StoreBatch batch) {
   const std::scoped_lock lock(mutex_);
   rejections_.insert(rejections_.begin(), std::make_move_iterator(batch.rejections.begin()),
                      std::make_move_iterator(batch.rejections.end()));
+  forgotten_.insert(forgotten_.end(), std::make_move_iterator(batch.forgotten_queues.begin()),
+                    std::make_move_iterator(batch.forgotten_queues.end()));
   // The companion is made anew.
   if (batch.states.erase(companion_key_) > 0) companion_written_.reset();
   dirty_states_.merge(batch.states);

@@ -70,7 +70,7 @@ struct Companion {
 /// bounded however long an outage is. A reading re-read at a start is a repeat. Queues are known by endpoint and channel
 /// alone.
 ///
-/// With `commit_interval` 0 a reading is shown to peek() only once it is on disk, so that nothing is ever delivered that
+/// With `commit_interval` 0, and while the disk works, a reading is shown to peek() only once it is on disk, so that nothing is ever delivered that
 /// a crash could make forgotten together with the rest of its telegram.
 ///
 /// Threads: start() first; then all calls from any thread. The Outbox methods work in memory only. I/O happens in tick()
@@ -120,6 +120,9 @@ class DurableOutbox final : public Outbox {
     unsigned at_once_ = 0;
   };
   [[nodiscard]] Moving moving() { return Moving{*this}; }
+  /// Queues whose endpoints begin with kUnstamped but not with `but`, and in which nothing waits, leave the file together with
+  /// the next that is written: nobody will ever open them again.
+  void forget_unstamped(std::string_view but);
   /// A small opaque state (an open aggregation window), at most kMaxState bytes; empty removes it. Written by flush() and
   /// close(), and at once with commit_interval 0; a removal is always written soon.
   void put_state(const std::string& key, std::string bytes);
@@ -143,7 +146,8 @@ class DurableOutbox final : public Outbox {
   /// busy until `deadline`.
   bool flush(MonoTime deadline);
   /// Commits everything that is undelivered, and all states; then the file is closed and given free. Pushes that come
-  /// later stay in memory. After `deadline` no housekeeping is begun; if another thread's I/O lasts longer, an Error.
+  /// later stay in memory. After `deadline` no housekeeping is begun; if another thread's I/O lasts longer, an Error. The time
+  /// of its own transactions, and of opening the file again after a failure, is the disk's.
   Expected<void> close(MonoTime deadline);
 
   /// Maintenance, for commands: from any thread of a running daemon; or in a process of its own on a file that no daemon
@@ -152,8 +156,8 @@ class DurableOutbox final : public Outbox {
   /// nothing lost or doubled. What they find is as of the call.
 
   /// For callers that must not be kept for as long as millions of readings take: after `length` no transaction is begun,
-  /// and `more` says that something is left for the same call again; so it does after an Error in the middle, for the next
-  /// call to meet it.
+  /// and `more` says that something is left for the same call again; so it does after an Error in the middle, which
+  /// the next call meets if it lasts.
   struct Slice {
     MonoDuration length{};
     bool more = false;
@@ -234,6 +238,7 @@ class DurableOutbox final : public Outbox {
   void end_io();
   bool work(Force force, const std::stop_token& stop = {});
   bool ready_store();
+  bool prove();
   StoreBatch collect(Force force, bool& more);
   void collect_queues(Force force, StoreBatch& batch, bool& more);
   void collect_companion(Force force, StoreBatch& batch);
@@ -248,6 +253,7 @@ class DurableOutbox final : public Outbox {
   void disk_failed(const Error& error);
   void disk_works();
   Expected<void> open_store();
+  [[nodiscard]] bool is_in_use(const DurableStore& store) const;
   void tell_recovery();
   void keep_rejected(const Queue& queue, SequenceRange range, std::string_view reason);
   [[nodiscard]] bool hides_tail() const;
@@ -288,6 +294,7 @@ class DurableOutbox final : public Outbox {
 
   std::unique_ptr<DurableStore> store_;  ///< used by whoever does I/O (io_busy_)
   std::string damage_;                   ///< likewise: why the file is to be recovered when it is opened next
+  bool had_file_ = false;                ///< likewise: it has been open in this life
 
   std::atomic<unsigned> moving_{0};
   std::shared_mutex gate_;  ///< shared by together(), alone by collect(); taken before mutex_
@@ -307,6 +314,7 @@ class DurableOutbox final : public Outbox {
   std::vector<StoredQueue> stored_;             ///< queues of the file that are not open
   std::vector<Reserved> reserved_;              ///< whether they are in the file shows when it is opened again
   std::vector<RejectedReading> rejections_;     ///< not yet on disk
+  std::vector<QueueName> forgotten_;            ///< still in the file
   std::map<std::string, std::string> states_;
   std::map<std::string, std::string> dirty_states_;
   std::string companion_key_;

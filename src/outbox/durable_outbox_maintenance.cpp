@@ -150,7 +150,7 @@ bool DurableOutbox::place(StoreBatch& batch) {
       batch.progress.push_back({add.queue, queue->head, queue->settled.ranges()});
     } else {
       const StoredQueue* stored = store_->find(add.queue);
-      add.first = stored == nullptr ? 1 : std::max(stored->head, stored->last) + 1;
+      add.first = stored == nullptr ? 1 : stored->next();
     }
   }
   return true;
@@ -166,6 +166,7 @@ Expected<void> DurableOutbox::move(StoreBatch& batch) {
     return tl::unexpected(Error{.what = trouble_, .where = {}, .remedy = {}});
   }
   if (auto done = store_->commit(batch); !done) return tl::unexpected(done.error());
+  disk_works();
   {
     const std::scoped_lock lock(mutex_);
     ++commits_;

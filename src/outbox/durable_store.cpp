@@ -107,13 +107,13 @@ bool DurableStore::exists(const StoreSettings& settings, const StoreFiles& files
 }
 
 Expected<std::unique_ptr<DurableStore>> DurableStore::open(const StoreSettings& settings, StoreFiles& files,
-                                                           const std::string& known_damage) {
+                                                           const std::string& known_damage, Check check) {
   if (auto done = finish_recovery(settings, files); !done) return tl::unexpected(done.error());
   std::unique_ptr<DurableStore> store(new DurableStore(settings, files));
   store->settings_.max_size = std::max(settings.max_size, kSmallestStore);
   std::string cause = known_damage;
   if (cause.empty()) {
-    auto connected = store->connect(settings.path);
+    auto connected = store->connect(settings.path, check);
     if (connected) return store;
     if (!store->damaged_) return tl::unexpected(connected.error());
     cause = connected.error().what;
@@ -148,7 +148,7 @@ Expected<void> DurableStore::finish_recovery(const StoreSettings& settings, Stor
   return {};
 }
 
-Expected<void> DurableStore::connect(const std::string& path) {
+Expected<void> DurableStore::connect(const std::string& path, Check wanted) {
   auto opened = Sqlite::open(path, files_.vfs());
   if (!opened) return tl::unexpected(opened.error());
   db_ = std::move(*opened);
@@ -175,7 +175,7 @@ Expected<void> DurableStore::connect(const std::string& path) {
     db_->exec("BEGIN IMMEDIATE");
     db_->exec(kSchema);
     db_->exec("COMMIT");
-  } else if (db_->good() && !check()) {
+  } else if (db_->good() && wanted == Check::all && !check()) {
     db_->call_damaged("its structure is damaged");
   }
   if (!read_records()) return tl::unexpected(failed());
@@ -380,6 +380,7 @@ std::uint64_t DurableStore::keep_rejections(const StoreBatch& batch) {
   if (batch.rejections.empty()) return 0;
   const auto rejections = latest_rejections(batch, settings_.max_size);
   for (const RejectedReading& r : rejections) {
+    if (const StoredQueue* known = find(r.queue); known != nullptr && known->is_settled(r.sequence)) continue;
     db_->query("INSERT INTO rejected(endpoint, channel, stamp, value, at, reason) VALUES(?,?,?,?,?,?)")
         .bind(std::string_view{r.queue.endpoint}).bind(std::string_view{r.queue.channel}).bind(ms(r.stamp))
         .bind(r.value).bind(ms(r.rejected_at)).bind(std::string_view{r.reason}.substr(0, kMaxReason))
@@ -427,12 +428,12 @@ Expected<GivenUp> DurableStore::commit(const StoreBatch& batch) {
         dropped.push_back({add.queue, {add.first, add.first + add.readings.size() - 1}});
       }
     }
+    given_up.rejected = keep_rejections(batch);
     for (const auto& progress : batch.progress) {
       Record& target = record(records, progress.queue);
       set_progress(target, progress.head, progress.settled);
       write_record(target);
     }
-    given_up.rejected = keep_rejections(batch);
     for (const std::int64_t id : batch.forgotten_rejections) db_->query("DELETE FROM rejected WHERE id=?").bind(id).run();
     for (const QueueName& name : batch.forgotten_queues) forget(records, name);
     for (const auto& [key, bytes] : batch.states) {
@@ -635,6 +636,11 @@ Expected<bool> DurableStore::tidy() {
   }
   if (!db_->good()) return tl::unexpected(failed());
   return vacuum && db_->integer("PRAGMA freelist_count") < unused;
+}
+
+Expected<void> DurableStore::prove() {
+  if (auto bounded = bound_log(2 * kPageSize); !bounded) return bounded;
+  return transaction([&](Records&) { db_->exec(fmt::format("PRAGMA user_version={}", kVersion).c_str()); });
 }
 
 std::uint64_t DurableStore::bytes() const {

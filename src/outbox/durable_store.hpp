@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -28,6 +29,15 @@ struct StoredQueue {
   std::vector<SequenceRange> settled;  ///< settled ones behind `head`
   std::optional<WallTime> oldest;      ///< stamp of the first reading that waits
   [[nodiscard]] std::uint64_t waiting() const;
+  [[nodiscard]] bool is_settled(std::uint64_t sequence) const {
+    return sequence <= head || std::any_of(settled.begin(), settled.end(), [&](const SequenceRange& range) {
+             return range.first <= sequence && sequence <= range.last;
+           });
+  }
+  /// The first sequence that was never used.
+  [[nodiscard]] std::uint64_t next() const {
+    return std::max({head, last, settled.empty() ? 0 : settled.back().last}) + 1;
+  }
 };
 
 struct RejectedReading {
@@ -37,6 +47,7 @@ struct RejectedReading {
   double value = 0.0;
   WallTime rejected_at{};
   std::string reason;
+  std::uint64_t sequence = 0;  ///< of a new one: if the file has it as settled, it has the rejection, too
 };
 
 /// Everything that becomes durable together.
@@ -98,10 +109,12 @@ class DurableStore {
     std::uint64_t readings = 0;  ///< recovered
   };
 
+  /// Whether all pages are looked at when a file is opened, which takes as long as reading it.
+  enum class Check { all, nothing };
   /// Opens the file, or makes it. A damaged one is set aside under a new name and what is readable of it is copied; so
   /// is one that `known_damage` says is damaged, although it may not show at once.
   static Expected<std::unique_ptr<DurableStore>> open(const StoreSettings& settings, StoreFiles& files,
-                                                      const std::string& known_damage = {});
+                                                      const std::string& known_damage = {}, Check check = Check::all);
   /// True if there is a file to open: what an earlier process left.
   static bool exists(const StoreSettings& settings, const StoreFiles& files);
 
@@ -125,6 +138,8 @@ class DurableStore {
   Expected<void> rejected(std::int64_t after_id, std::size_t max, std::vector<RejectedReading>& out);
   Expected<std::map<std::string, std::string>> states();
 
+  /// Writes a page as it is: an Error if the disk does not take it.
+  Expected<void> prove();
   /// Gives back space a step at a time. True if there is more to do.
   Expected<bool> tidy();
   /// Bytes on disk, the write-ahead log included.
@@ -141,7 +156,7 @@ class DurableStore {
 
   DurableStore(StoreSettings settings, StoreFiles& files) : settings_(std::move(settings)), files_(files) {}
   static Expected<void> finish_recovery(const StoreSettings& settings, StoreFiles& files);
-  Expected<void> connect(const std::string& path);
+  Expected<void> connect(const std::string& path, Check check = Check::all);
   Expected<void> recover(const std::string& cause);
   std::uint64_t salvage(Sqlite& source);
   bool salvage_segments(Sqlite& source, bool backwards, std::int64_t& seen, std::uint64_t& readings);

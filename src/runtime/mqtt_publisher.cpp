@@ -28,7 +28,6 @@ constexpr seconds kLookAtMeters{10};
 struct MqttPublisher::Outlet {
   std::string topic;
   std::optional<QueueId> queue;    ///< where its values wait; none: in memory
-  std::uint64_t published_to = 0;  ///< of the queue: all up to here are under way or settled
   std::size_t under_way = 0;
 };
 
@@ -105,7 +104,7 @@ std::string MqttPublisher::unique_id(const ChannelSettings& channel) const {
 }
 
 std::size_t MqttPublisher::add_outlet(const Channel& channel, std::string_view kind) {
-  Outlet outlet{.topic = channel.topic + std::string{kind}, .queue = {}, .published_to = 0, .under_way = 0};
+  Outlet outlet{.topic = channel.topic + std::string{kind}, .queue = {}, .under_way = 0};
   if (settings_.durable()) {
     // The name must not depend on what the configuration's order or topics are at the moment.
     const auto& settings = channel.settings;
@@ -355,7 +354,7 @@ void MqttPublisher::take_back_flights() {
     if (flight.sequence != 0)
       environment_.outbox.mark_sent(*outlets_[flight.outlet].queue, flight.sequence, flight.sequence);
   flights_.clear();
-  for (auto& outlet : outlets_) outlet.published_to = outlet.under_way = 0;
+  for (auto& outlet : outlets_) outlet.under_way = 0;
 }
 
 void MqttPublisher::tell_lost(const Error& error, const Instant& now) {
@@ -526,9 +525,11 @@ bool MqttPublisher::publish_waiting(std::size_t index) {
   batch_.clear();
   environment_.outbox.peek(*outlet.queue, outlet.under_way + kWindow - flights_.size(), batch_);
   for (const QueuedReading& reading : batch_) {
-    if (reading.sequence <= outlet.published_to) continue;
+    const bool is_under_way = std::any_of(flights_.begin(), flights_.end(), [&](const Flight& flight) {
+      return flight.outlet == index && flight.sequence == reading.sequence;
+    });
+    if (is_under_way) continue;
     if (!room()) return true;
-    outlet.published_to = reading.sequence;
     if (!std::isfinite(reading.value)) {  // none should ever get here
       environment_.outbox.settle(*outlet.queue, reading.sequence, reading.sequence, Verdict::rejected, "not a finite number");
       continue;

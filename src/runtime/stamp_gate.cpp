@@ -77,6 +77,7 @@ void StampGate::resume(DurableOutbox& store) {
   const std::scoped_lock lock(mutex_);
   store_ = &store;
   if (boot_.empty()) return;
+  store.forget_unstamped(fmt::format("{}{}/", kUnstamped, boot_));
   const auto waiting = store.orphans();
   for (auto& [queue, lane] : lanes_) {
     const QueueName wanted = held_queue(boot_, lane.name);

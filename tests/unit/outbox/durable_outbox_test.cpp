@@ -540,6 +540,144 @@ TEST(DurableOutbox, OrDropsTheNewestIfToldSo) {
   EXPECT_LE(world.disk.bytes(), kSmallestStore);
 }
 
+TEST(OutboxCommands, WhatComesBackToAFullQueueDoesNotTakeThePlaceOfWhatWasGivenUp) {
+  World world;
+  world.settings.max_size = kSmallestStore;
+  world.settings.on_full = OnFull::drop_newest;
+  world.stop_and_begin();
+  world.push(1, 3);
+  world.outbox->settle(world.queue, 1, 3, Verdict::rejected, "no");
+  int pushed = 0;
+  while (world.outbox->stats(world.queue).dropped < 2000) {
+    for (int i = 0; i < 1000; ++i, ++pushed) world.outbox->push(world.queue, at(10'000 + pushed), std::sqrt(pushed));
+    world.wait(5s);
+    ASSERT_LT(pushed, 1'000'000);
+  }
+  const auto waiting = world.outbox->stats(world.queue).waiting;
+  ASSERT_TRUE(world.outbox->close(MonoTime::max()));
+  world.outbox = std::make_unique<DurableOutbox>(world.clock, world.log, world.settings, world.disk.files());
+  ASSERT_TRUE(world.outbox->start(DurableOutbox::IfMissing::fail));
+  std::vector<std::int64_t> ids;
+  const auto found = world.outbox->rejected(0, 10);
+  for (const RejectedReading& rejected : found.value()) ids.push_back(rejected.id);
+  EXPECT_EQ(*world.outbox->requeue(ids), 3U);
+  ASSERT_TRUE(world.outbox->close(MonoTime::max()));
+  world.begin();
+  EXPECT_EQ(world.outbox->stats(world.queue).waiting, waiting + 3);
+  const auto left = world.drain();
+  ASSERT_THAT(left, SizeIs(waiting + 3));
+  EXPECT_EQ(std::vector<double>(left.end() - 3, left.end()), numbers(1, 3));
+}
+
+TEST(DurableOutbox, ARejectedReadingIsKeptOnceWhateverTheDiskSays) {
+  World world;
+  world.push(1, 3);
+  world.wait(5s);
+  world.disk.sync_fails = true;
+  world.outbox->settle(world.queue, 2, 2, Verdict::rejected, "no");
+  world.wait(1s);
+  world.disk.sync_fails = false;
+  world.wait(301s);
+  world.crash_and_begin();
+  EXPECT_THAT(*world.outbox->rejected(0, 10), SizeIs(1));
+  EXPECT_THAT(world.drain(), ElementsAre(1, 3));
+}
+
+TEST(DurableOutbox, ARejectedReadingDoesNotWaitAsWell) {
+  World world;
+  world.push(1, 3);
+  world.wait(5s);
+  world.outbox->settle(world.queue, 1, 1, Verdict::rejected, "no");
+  world.outbox->tick();
+  world.crash_and_begin();
+  EXPECT_THAT(*world.outbox->rejected(0, 10), SizeIs(1));
+  EXPECT_THAT(world.drain(), ElementsAre(2, 3));
+}
+
+TEST(DurableOutbox, AFileThatAppearsLaterIsLeftAlone) {
+  World world;
+  world.push(1, 100);
+  ASSERT_TRUE(world.outbox->close(MonoTime::max()));
+  ASSERT_TRUE(world.disk.rename("/state/outbox.db", "/state/away"));
+  world.begin();  // without the disk that it is on
+  world.push(201, 203);
+  ASSERT_TRUE(world.disk.rename("/state/away", "/state/outbox.db"));
+  world.wait(5s);
+  EXPECT_THAT(world.log.lines, ElementsAre(HasSubstr("was not there at the start")));
+  EXPECT_EQ(world.drain(), numbers(201, 203)) << "they wait in memory";
+  world.outbox.reset();
+  world.begin();
+  EXPECT_EQ(world.drain(), numbers(1, 100));
+}
+
+TEST(DurableOutbox, AFileThatIsGoneIsMissed) {
+  World world;
+  world.push(1, 100);
+  world.wait(5s);
+  world.disk.failing = true;
+  world.push(101, 103);
+  world.wait(5s);
+  world.disk.failing = false;
+  ASSERT_TRUE(world.disk.rename("/state/outbox.db", "/state/away"));
+  for (int i = 0; i < 3; ++i) world.wait(301s);
+  EXPECT_THAT(world.outbox->status().trouble, HasSubstr("is gone"));
+  EXPECT_EQ(world.outbox->stats(world.queue).waiting, 103U);
+  ASSERT_TRUE(world.disk.rename("/state/away", "/state/outbox.db"));
+  world.wait(301s);
+  EXPECT_TRUE(world.outbox->status().durable);
+  EXPECT_EQ(world.drain(), numbers(1, 103));
+}
+
+TEST(DurableOutbox, ADiskThatWorksAgainIsKnownWithoutANewReading) {
+  World world;
+  world.push(1, 3);
+  world.wait(5s);
+  EXPECT_EQ(world.drain(), numbers(1, 3));
+  world.wait(5s);
+  world.push(4, 6);
+  world.disk.sync_fails = true;
+  world.wait(5s);
+  ASSERT_FALSE(world.outbox->status().durable);
+  EXPECT_EQ(world.drain(), numbers(4, 6));
+  world.disk.sync_fails = false;
+  world.wait(301s);
+  EXPECT_TRUE(world.outbox->status().durable) << world.outbox->status().trouble;
+  EXPECT_THAT(world.log.lines, ElementsAre(HasSubstr("disk I/O error"), HasSubstr("written again")));
+}
+
+TEST(DurableOutbox, WhatTheLastCommitGivesUpIsTold) {
+  World world;
+  world.settings.max_size = kSmallestStore;
+  world.stop_and_begin();
+  for (int i = 0; i < 100'000; ++i) world.outbox->push(world.queue, at(i), std::sqrt(i));
+  ASSERT_TRUE(world.outbox->close(MonoTime::max()));
+  EXPECT_THAT(world.log.lines, ElementsAre(HasSubstr("outbox is full")));
+}
+
+TEST(DurableOutbox, HeldQueuesOfOtherBootsLeaveTheFileOnceTheyAreEmpty) {
+  World world;
+  for (const char* name : {"unstamped/a/http://mw", "unstamped/b/http://mw", "unstamped/c/http://mw"}) {
+    const QueueId held = world.outbox->open({name, "uuid-1"});
+    world.outbox->push(held, at(1), 1);
+    world.wait(5s);
+    if (name[10] != 'c') world.outbox->settle(held, 1, 1, Verdict::accepted, {});
+  }
+  world.stop_and_begin();
+  world.outbox->forget_unstamped("unstamped/b/");
+  const auto changes = world.disk.changes();
+  world.wait(1h);
+  EXPECT_EQ(world.disk.changes(), changes) << "not for its own sake";
+  world.push(1, 1);
+  world.stop_and_begin();
+  world.outbox->close(MonoTime::max());
+  const auto files = world.disk.files();
+  const auto store = DurableStore::open({.path = "/state/outbox.db"}, *files);
+  ASSERT_TRUE(store);
+  std::vector<std::string> names;
+  for (const StoredQueue& queue : (*store)->queues()) names.push_back(queue.name.endpoint);
+  EXPECT_THAT(names, testing::UnorderedElementsAre("http://mw", "unstamped/b/http://mw", "unstamped/c/http://mw"));
+}
+
 TEST(DurableOutbox, ChannelsThatAreGoneAreReportedAndCanMove) {
   World world;
   const QueueName gone{"http://mw", "gone"};

@@ -109,6 +109,27 @@ class FakeBroker final : public MqttClient {
   FakeClock& clock_;
 };
 
+/// One whose first readings are shown late: while they are moved there, nobody knows whether they will be.
+class LateOutbox final : public Outbox {
+ public:
+  QueueId open(const QueueName& name) override { return ram_.open(name); }
+  void push(QueueId queue, WallTime stamp, double value) override { ram_.push(queue, stamp, value); }
+  void peek(QueueId queue, std::size_t max, std::vector<QueuedReading>& out) const override {
+    ram_.peek(queue, max + hidden_to, out);
+    std::erase_if(out, [this](const QueuedReading& reading) { return reading.sequence <= hidden_to; });
+  }
+  void mark_sent(QueueId queue, std::uint64_t first, std::uint64_t last) override { ram_.mark_sent(queue, first, last); }
+  void settle(QueueId queue, std::uint64_t first, std::uint64_t last, Verdict verdict, std::string_view reason) override {
+    ram_.settle(queue, first, last, verdict, reason);
+  }
+  [[nodiscard]] QueueStats stats(QueueId queue) const override { return ram_.stats(queue); }
+  void on_push(std::function<void()> callback) override { ram_.on_push(std::move(callback)); }
+  std::uint64_t hidden_to = 0;
+
+ private:
+  RamOutbox ram_;
+};
+
 class MqttPublisherTest : public testing::Test {
  protected:
   MqttPublisherTest() {
@@ -165,7 +186,7 @@ class MqttPublisherTest : public testing::Test {
 
   TrustedClock clock_;
   FakeBroker broker_{clock_.clock};
-  RamOutbox outbox_;
+  LateOutbox outbox_;
   KeptLog log_;
   StampGate gate_{outbox_, clock_, log_};
   Unit unit_;
@@ -314,6 +335,21 @@ TEST_F(MqttPublisherTest, StampedValuesSurviveAnOutageInOrder) {
     EXPECT_THAT(broker_.on("vz/chn0/raw")[i], HasSubstr("\"value\": " + std::to_string(i) + ".0"));
   EXPECT_EQ(queue().accepted, 500U);
   EXPECT_EQ(publisher_->status().dropped, 0U);
+}
+
+TEST_F(MqttPublisherTest, WhatIsMovedBeforeAPublishedValueIsPublishedAfterIt) {
+  durable();
+  start();
+  steps(1);
+  outbox_.hidden_to = 100;
+  for (int i = 0; i < 101; ++i) read(i);
+  steps(5);
+  EXPECT_THAT(broker_.on("vz/chn0/raw"), ElementsAre(HasSubstr("100.0")));
+  outbox_.hidden_to = 0;
+  read(101);
+  steps(20);
+  EXPECT_EQ(broker_.on("vz/chn0/raw").size(), 102U);
+  EXPECT_EQ(queue().waiting, 0U);
 }
 
 TEST_F(MqttPublisherTest, NoMoreThanTheWindowIsUnderWay) {
