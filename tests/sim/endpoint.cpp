@@ -185,8 +185,7 @@ void Endpoint::check(ChannelTruth& channel, const std::vector<Tuple>& tuples, bo
   const Tuple* before = nullptr;
   for (const Tuple& tuple : tuples) {
     const Item* item = channel.find(tuple.stamp);
-    const bool may_fall = item != nullptr && item->behind;
-    if (before != nullptr && tuple.stamp <= before->stamp && !may_fall) violated(channel, "the stamps of a request do not rise");
+    if (before != nullptr && tuple.stamp <= before->stamp) violated(channel, "the stamps of a request do not rise");
     before = &tuple;
     if (item == nullptr) {
       violated(channel, fmt::format("a reading was invented: stamp {}", tuple.stamp));

@@ -51,6 +51,7 @@ void Life::begin() {
     if (world_.commands) command_at_ = some_time();
   }
   outbox_.on_push([this] { uploader_.notify(); });
+  outbox_.on_work([this] { ask_for_work_ = true; });
   const auto begun = outbox_.start();
   started_ = begun.has_value();
   if (!started_ && !crashed()) {
@@ -154,7 +155,7 @@ void Life::check_orphans() {
     const bool here = std::find(plan_.channels.begin(), plan_.channels.end(), channel.get()) != plan_.channels.end();
     const bool reported = is_reported(*channel);
     if (here && reported) world_.violated("a queue in use is called an orphan");
-    if (here || reported || world_.small) continue;
+    if (here || reported || world_.small || channel->dropped > 0) continue;
     const bool waits = std::any_of(channel->items.begin(), channel->items.end(), [](const Item& item) {
       return item.durable && !item.accepted && !item.rejected && item.twin == 0 && !item.copy && !item.collided;
     });
@@ -360,9 +361,13 @@ void Life::check_all_pushed(const Meter& meter) {
 
 /// The meter's thread waits for its telegram to be durable; the uploader may look at the queue before it is.
 void Life::make_durable() {
-  if (world_.settings.commit_interval != 0ms || crashed() || !world_.chance(0.7)) return;
+  if (world_.settings.commit_interval != 0ms || crashed() || !world_.chance(0.3)) return;
   if (!outbox_.flush(MonoTime::max())) return;
   note_durable();
+  for (const auto& known : witness_.channels()) {
+    const QueueProgress progress = outbox_.progress(known.queue);
+    if (!world_.small && std::max(progress.stored_to, progress.settled_to) < progress.last) world_.violated("a barrier left something unwritten");
+  }
   for (const Meter& meter : meters_) {
     for (ChannelTruth* channel : meter.channels)
       std::erase_if(channel->windows, [](const Window& window) { return !window.current; });
@@ -379,17 +384,19 @@ MonoDuration Life::next_moment(MonoTime deadline) {
     if (!plan_.last) next = std::min(next, meter.next);
     if (const auto tick = meter.pipeline->next_tick(world_.clock.now().mono)) next = std::min(next, tick->time_since_epoch());
   }
-  if (const auto work = outbox_.next_work()) {
-    const MonoDuration due = std::max(work->time_since_epoch(), world_.clock.passed);
-    if (!io_at_ || *io_at_ > due + kLatency) {
-      const bool late = !plan_.last && world_.chance(0.3);
-      io_at_ = due + (late ? milliseconds{world_.below(500)} : 0ms);
-    }
-    next = std::min(next, *io_at_);
-  } else {
-    io_at_.reset();
-  }
+  if (std::exchange(ask_for_work_, false)) plan_io();
+  if (io_at_) next = std::min(next, *io_at_);
   return std::max(world_.clock.passed, next);
+}
+
+/// As the outbox's thread does: it asks when it has done something, and when it is woken.
+void Life::plan_io() {
+  const auto work = outbox_.next_work();
+  if (!work) return io_at_.reset();
+  const MonoDuration due = std::max(work->time_since_epoch(), world_.clock.passed);
+  if (io_at_ && *io_at_ <= due + kLatency) return;
+  const bool late = !plan_.last && world_.chance(0.3);
+  io_at_ = due + (late ? milliseconds{world_.below(500)} : 0ms);
 }
 
 void Life::start(std::uint64_t id, std::uint32_t lane, HttpRequest request) {
@@ -405,11 +412,17 @@ void Life::start(std::uint64_t id, std::uint32_t lane, HttpRequest request) {
 
 void Life::wait(MonoTime deadline, std::vector<HttpDone>& out) {
   if (std::exchange(woken_, false) || over()) return;
-  pass_to(next_moment(deadline));
-  if (crashed()) {
-    witness_.dead = true;
-    return;
-  }
+  const auto ends = [this] {
+    return std::any_of(transfers_.begin(), transfers_.end(),
+                       [this](const Transfer& transfer) { return transfer.ends <= world_.clock.passed; });
+  };
+  do {
+    pass_to(next_moment(deadline));
+    if (crashed()) {
+      witness_.dead = true;
+      return;
+    }
+  } while (!woken_ && !ends() && world_.clock.passed < deadline.time_since_epoch() && !over());
   for (auto transfer = transfers_.begin(); transfer != transfers_.end();) {
     if (transfer->ends > world_.clock.passed) {
       ++transfer;
@@ -453,6 +466,7 @@ void Life::toggle_disk() {
 
 void Life::do_io() {
   io_at_.reset();
+  ask_for_work_ = true;
   outbox_.tick();
   if (crashed()) return;
   note_durable();
@@ -494,12 +508,19 @@ void Life::check_bounds() {
   }
   const OutboxStatus status = outbox_.status();
   if (!status.durable) world_.disk_bad = now;
+  if (!status.durable && !world_.disk_faults) world_.violated("the disk is said to fail: " + status.trouble);
   const bool settled = now > world_.disk_bad + kDiskPause || world_.disk_bad == MonoTime{};
   const std::uint64_t pages = 2 * plan_.channels.size() * (2 * world_.settings.page_readings + 1024);
   if (settled && status.ram_readings > young + pages)
     world_.violated(fmt::format("{} readings in memory, of which {} are young", status.ram_readings, young));
-  if (status.ram_readings > world_.settings.max_ram_readings + pages)
-    world_.violated("more readings in memory than allowed");
+  std::uint64_t unwritten = 0;
+  for (const auto& known : witness_.channels()) {
+    const QueueProgress progress = outbox_.progress(known.queue);
+    const std::uint64_t known_to = std::max(progress.stored_to, progress.settled_to);
+    unwritten += std::min(outbox_.stats(known.queue).waiting, progress.last - std::min(progress.last, known_to));
+  }
+  if (unwritten > world_.settings.max_ram_readings)
+    world_.violated(fmt::format("{} readings in memory alone, {} allowed", unwritten, world_.settings.max_ram_readings));
   const std::uint64_t bytes = world_.disk.bytes();
   if (bytes > world_.settings.max_size)
     world_.violated(fmt::format("{} bytes on disk, {} allowed", bytes, world_.settings.max_size));
@@ -531,7 +552,8 @@ void Life::move_orphan() {
     ChannelTruth& heir = *channel->heir;
     for (Item& item : channel->items) {
       if (item.twin != 0) continue;
-      if (heir.find(item.stamp) != nullptr) {
+      if (Item* other = heir.find(item.stamp)) {
+        other->collided = true;
         item.lost = true;
         continue;
       }
@@ -603,7 +625,9 @@ void Life::end() {
       meter.pipeline->leave_windows();
     }
     uploader_.halt();
-    if (outbox_.close(MonoTime::max()) && !crashed()) return after_stop();
+    const auto closed = outbox_.close(MonoTime::max());
+    if (closed && !crashed()) return after_stop();
+    if (!crashed() && !world_.disk_faults) world_.violated("a stop fails: " + closed.error().text());
   }
   if (crashed()) world_.fault("crash: in the middle of a write");
   else world_.fault("stop while the disk fails");
@@ -649,11 +673,11 @@ std::uint64_t Life::most_given_up() const {
   return std::min(kGreatest, kTwoSegments + cycles * plan_.channels.size());
 }
 
-/// With interval 0 the barrier decides; else what is old enough must be on disk, if that worked.
+/// What is old enough must be on disk, if that worked.
 bool Life::must_be_durable(MonoTime pushed) const {
   const MonoTime now = world_.clock.now().mono;
   const bool disk_fine = started_ && (world_.disk_bad == MonoTime{} || now > world_.disk_bad + kDiskPause);
-  return world_.settings.commit_interval > 0ms && disk_fine && pushed + world_.settings.commit_interval + kLatency + 1ms < now;
+  return disk_fine && pushed + world_.settings.commit_interval + kLatency + 1ms < now;
 }
 
 void Life::take_young_items(ChannelTruth& channel) {

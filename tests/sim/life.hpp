@@ -64,6 +64,7 @@ class Life final : public HttpClient {
 
   void pass_to(MonoDuration moment);
   [[nodiscard]] MonoDuration next_moment(MonoTime deadline);
+  void plan_io();
   void meters_turn(Meter& meter);
   bool is_away(Meter& meter);
   void telegram(Meter& meter);
@@ -110,6 +111,7 @@ class Life final : public HttpClient {
   Uploader uploader_;
   std::deque<Meter> meters_;
   std::vector<Transfer> transfers_;
+  bool ask_for_work_ = true;
   std::optional<MonoDuration> io_at_;
   MonoDuration toggle_at_ = MonoDuration::max();
   MonoDuration step_at_ = MonoDuration::max();

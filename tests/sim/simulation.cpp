@@ -40,6 +40,7 @@ void set_up(World& world) {
   world.settings.on_full = world.small && world.chance(0.3) ? OnFull::drop_newest : OnFull::drop_oldest;
   world.odd_values = world.small || world.chance(0.3);
   world.disk_faults = world.chance(0.15);
+  if (world.disk_faults && world.chance(0.3)) world.settings.max_ram_readings = 200 + world.below(2000);
   world.clock_faults = world.chance(0.35);
   world.device_faults = world.chance(0.3);
   // Commands need something to move and to queue again.
@@ -275,6 +276,11 @@ void final_check(World& world) {
     }
   }
   world.counts["dropped at a limit"] += world.dropped;
+  if (!world.small && !world.disk_faults) {
+    if (world.dropped > 0) world.violated(fmt::format("{} readings were dropped for no reason", world.dropped));
+    for (const std::string& name : world.disk.names())
+      if (name.find(".damaged-") != std::string::npos) world.violated("a good file was set aside: " + name);
+  }
   // What the limit takes may be of a channel that is not in the configuration at that time.
   if (all_missing > 0 && all_missing + world.held_gone > world.dropped + world.maybe_dropped)
     world.violated(fmt::format("{} readings are lost, but only {} were counted as dropped", all_missing, world.dropped));

@@ -28,7 +28,6 @@ struct Item {
   bool forbidden = false;      ///< the window it came from was resumed as it was before: it may not come as well
   bool undone = false;         ///< the crash has put it back to those that wait for the right time
   bool copy = false;           ///< moved here from another queue
-  bool behind = false;         ///< the clock was set back between the life in which it was held and the one that stamped it
   bool collided = false;       ///< another reading got the same millisecond, after a large step back of the clock
 };
 

@@ -59,11 +59,16 @@ void WitnessOutbox::push(QueueId queue, WallTime stamp, double value) {
   const bool behind = source.sequence != 0 && !source.here && source.small_steps_back < world_.small_steps_back;
   if (mixed || source.arrival.mixed || behind) truth.has_last = false;
   else check_distance(truth, ms, source.arrival);
+  if (world_.mode == AggMode::none) check_time(truth, ms, source.arrival.at);
   ++world_.readings;
   Item* other = truth.find(ms);
   // The crash took it, and brought back what it came from.
-  const bool again = other != nullptr && other->lost && !other->stored && same(other->value, value);
+  const bool again = other != nullptr && (other->lost || other->undone) && !other->stored && same(other->value, value);
   if (other != nullptr && !again) {
+    // A lane remembers some thousand of its latest stamps.
+    const auto since = static_cast<std::uint64_t>(truth.items.data() + truth.items.size() - other);
+    if (other->sequence != 0 && since < 2048)
+      world_.violated(fmt::format("...{}: a stamp of this life was used twice: {}", truth.uuid.substr(30), ms));
     if (world_.steps_back == 0 && !other->undone)
       world_.violated(fmt::format("...{}: a stamp was used twice: {}", truth.uuid.substr(30), ms));
     if (!other->undone) ++world_.counts["on a millisecond used before a large step back"];
@@ -74,7 +79,6 @@ void WitnessOutbox::push(QueueId queue, WallTime stamp, double value) {
   if (world_.chance(world_.poison)) truth.poisoned.push_back(truth.items.size());
   Item& item = truth.append({.stamp = ms, .value = value, .pushed = world_.clock.now().mono});
   item.was_durable = source.durable;
-  item.behind = behind;
   if (source.sequence != 0) {
     source.moved_to = truth.items.size();
     truth.moved.push_back(source);
@@ -107,10 +111,15 @@ void WitnessOutbox::hold(QueueId queue, ChannelTruth& truth, WallTime since_boot
   outbox_.push(queue, since_boot, value);
   held.sequence = outbox_.progress(queue).last;
   ++world_.counts["held until the clock is right"];
-  // The crash took it, and brought back the window that it came from.
-  const bool again = world_.mode != AggMode::none && !truth.held.empty() && truth.held.back().perhaps;
-  if (again && same(truth.held.back().arrival.value, value)) truth.held.pop_back();
+  if (world_.mode != AggMode::none) forget_what_comes_again(truth, value);
   truth.held.push_back(held);
+}
+
+/// The crash took it, and what came after it, and brought back the window that it came from.
+void WitnessOutbox::forget_what_comes_again(ChannelTruth& truth, double value) {
+  const auto surely = std::find_if(truth.held.rbegin(), truth.held.rend(), [](const HeldReading& held) { return !held.perhaps; });
+  const auto before = std::find_if(truth.held.rbegin(), surely, [&](const HeldReading& held) { return same(held.arrival.value, value); });
+  if (before != surely) truth.held.erase(std::prev(before.base()), truth.held.end());
 }
 
 /// What a crash may have taken from those that were held, or has not put back to them.
@@ -160,6 +169,7 @@ bool WitnessOutbox::was_held(ChannelTruth& truth, double value, HeldReading& out
   if (out.moved_to == 0) return true;
   Item& before = truth.items[out.moved_to - 1];
   before.undone = true;
+  before.forbidden = world_.disk_bad == MonoTime{};
   if (before.stored && world_.disk_bad == MonoTime{})
     world_.violated(fmt::format("...{}: reading {} is delivered a second time with another stamp", truth.uuid.substr(30),
                                 out.moved_to - 1));
@@ -283,8 +293,25 @@ void WitnessOutbox::check_distance(ChannelTruth& truth, std::int64_t stamp, cons
   truth.last_steps_back = world_.steps_back;
 }
 
+/// A stamp is never earlier than the machine's clock says of that moment, and later by what the clock was set back, if that
+/// was little.
+void WitnessOutbox::check_time(const ChannelTruth& truth, std::int64_t stamp, MonoTime at) {
+  constexpr std::int64_t kFlooring = 3;
+  constexpr std::int64_t kMostAhead = 2 * 300'000 + 5000;
+  const Instant now = world_.clock.now();
+  const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(now.mono - at).count();
+  const std::int64_t wanted = now.wall.time_since_epoch().count() - ago;
+  if (stamp < wanted - kFlooring || stamp > wanted + kMostAhead)
+    world_.violated(fmt::format("...{}: stamped {} ms from the time that it was", truth.uuid.substr(30), stamp - wanted));
+}
+
 void WitnessOutbox::peek(QueueId queue, std::size_t max, std::vector<QueuedReading>& out) const {
   outbox_.peek(queue, max, out);
+  if (world_.settings.commit_interval.count() == 0 && !out.empty() && outbox_.status().durable &&
+      out.back().sequence > outbox_.progress(queue).stored_to) {
+    world_.violated(fmt::format("...{}: reading with sequence {} is shown before it is durable: stored to {}",
+                                channel(queue).uuid.substr(30), out.back().sequence, outbox_.progress(queue).stored_to));
+  }
   peeked_[static_cast<std::size_t>(queue)].assign(out.begin(), out.end());
 }
 

@@ -40,6 +40,7 @@ class WitnessOutbox final : public Outbox {
   [[nodiscard]] ChannelTruth& channel(QueueId queue) const { return *channels_[static_cast<std::size_t>(queue)].channel; }
   bool came(ChannelTruth& channel, double value, Arrival& arrival, bool& mixed);
   void hold(QueueId queue, ChannelTruth& channel, WallTime since_boot, double value);
+  void forget_what_comes_again(ChannelTruth& channel, double value);
   void forget_what_is_gone(ChannelTruth& channel, double value);
   void forget_what_was_dropped(ChannelTruth& channel, double value);
   [[nodiscard]] std::uint64_t dropped(const ChannelTruth& channel) const;
@@ -47,6 +48,7 @@ class WitnessOutbox final : public Outbox {
   bool came_from_the_meter(ChannelTruth& channel, double value, Arrival& arrival);
   bool came_from_a_window(ChannelTruth& channel, double value, Arrival& arrival, bool& mixed);
   void chosen(ChannelTruth& channel, std::size_t surely, std::size_t perhaps);
+  void check_time(const ChannelTruth& channel, std::int64_t stamp, MonoTime at);
   void check_distance(ChannelTruth& channel, std::int64_t stamp, const Arrival& arrival);
   void settled(QueueId queue, const QueuedReading& reading, Verdict verdict);
 
