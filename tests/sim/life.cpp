@@ -519,7 +519,8 @@ void Life::check_bounds() {
     const std::uint64_t known_to = std::max(progress.stored_to, progress.settled_to);
     unwritten += std::min(outbox_.stats(known.queue).waiting, progress.last - std::min(progress.last, known_to));
   }
-  if (unwritten > world_.settings.max_ram_readings)
+  // those dropped behind what is on disk count as neither
+  if (unwritten > world_.settings.max_ram_readings + status.dropped)
     world_.violated(fmt::format("{} readings in memory alone, {} allowed", unwritten, world_.settings.max_ram_readings));
   const std::uint64_t bytes = world_.disk.bytes();
   if (bytes > world_.settings.max_size)
