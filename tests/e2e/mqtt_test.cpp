@@ -203,8 +203,13 @@ TEST_F(Mqtt, PlainAsEver) {
   const auto value = listener.next("house/chn0/raw");
   ASSERT_TRUE(value);
   EXPECT_THAT(*value, testing::MatchesRegex("[0-9]+\\.[0-9][0-9][0-9][0-9][0-9][0-9]"));
-  EXPECT_TRUE(sim.wait_readouts(1)) << "it notes them once they are out";
-  EXPECT_TRUE(values_of(sim.readouts()).contains(std::strtod(value->c_str(), nullptr)));
+  // the meter notes a readout once it is out; what came before the broker was there is not published
+  bool known = false;
+  for (int count = 1; !known && count <= 5; ++count) {
+    ASSERT_TRUE(sim.wait_readouts(count));
+    known = values_of(sim.readouts()).contains(std::strtod(value->c_str(), nullptr));
+  }
+  EXPECT_TRUE(known) << *value;
   stop(*program);
   EXPECT_THAT(listener.heard("house/status"), IsEmpty()) << "nothing that the old daemon did not publish";
   EXPECT_THAT(broker_.log(), HasSubstr("Received DISCONNECT from vzlogger_"));
