@@ -817,6 +817,7 @@ OutboxStatus DurableOutbox::status() const {
                       .trouble = trouble_,
                       .bytes = bytes_,
                       .ram_readings = ram_tail_,
+                      .unwritten = ram_tail_,
                       .commits = commits_,
                       .dropped = dropped_};
   for (const auto& queue : queues_) status.ram_readings += queue->front.size();

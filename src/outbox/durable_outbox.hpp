@@ -55,6 +55,7 @@ struct OutboxStatus {
   std::string trouble;             ///< why not; empty if all is well
   std::uint64_t bytes = 0;         ///< on disk, as of the last I/O
   std::uint64_t ram_readings = 0;  ///< in memory
+  std::uint64_t unwritten = 0;     ///< in memory alone
   std::uint64_t commits = 0;       ///< transactions written
   std::uint64_t dropped = 0;       ///< lost to the limits, all queues
 };

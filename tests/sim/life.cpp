@@ -513,15 +513,8 @@ void Life::check_bounds() {
   const std::uint64_t pages = 2 * plan_.channels.size() * (2 * world_.settings.page_readings + 1024);
   if (settled && status.ram_readings > young + pages)
     world_.violated(fmt::format("{} readings in memory, of which {} are young", status.ram_readings, young));
-  std::uint64_t unwritten = 0;
-  for (const auto& known : witness_.channels()) {
-    const QueueProgress progress = outbox_.progress(known.queue);
-    const std::uint64_t known_to = std::max(progress.stored_to, progress.settled_to);
-    unwritten += std::min(outbox_.stats(known.queue).waiting, progress.last - std::min(progress.last, known_to));
-  }
-  // those dropped behind what is on disk count as neither
-  if (unwritten > world_.settings.max_ram_readings + status.dropped)
-    world_.violated(fmt::format("{} readings in memory alone, {} allowed", unwritten, world_.settings.max_ram_readings));
+  if (status.unwritten > world_.settings.max_ram_readings)
+    world_.violated(fmt::format("{} readings in memory alone, {} allowed", status.unwritten, world_.settings.max_ram_readings));
   const std::uint64_t bytes = world_.disk.bytes();
   if (bytes > world_.settings.max_size)
     world_.violated(fmt::format("{} bytes on disk, {} allowed", bytes, world_.settings.max_size));

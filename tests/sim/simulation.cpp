@@ -212,7 +212,7 @@ std::set<std::pair<std::string, std::int64_t>> rejected_readings(World& world) {
   std::uint64_t wanted = 0;
   for (const auto& channel : world.channels) wanted += channel->apart;
   world.counts["set apart, of no known time"] += apart;
-  if (apart < wanted && !world.small && world.disk_bad == MonoTime{})
+  if (apart + world.dropped < wanted && !world.small && world.disk_bad == MonoTime{})
     world.violated(fmt::format("{} readings of no known time are kept, of {}", apart, wanted));
   std::vector<RejectedReading> rejected;
   if (!(*store)->rejected(0, 1'000'000, rejected)) world.violated("rejected readings cannot be read");
