@@ -157,7 +157,7 @@ void Life::check_orphans() {
     if (here && reported) world_.violated("a queue in use is called an orphan");
     if (here || reported || world_.small || channel->dropped > 0) continue;
     const bool waits = std::any_of(channel->items.begin(), channel->items.end(), [](const Item& item) {
-      return item.durable && !item.accepted && !item.rejected && item.twin == 0 && !item.copy && !item.collided && !item.undone;
+      return item.durable && !item.accepted && !item.rejected && item.twin == 0 && !item.copy && !item.collided && !item.undone && !item.lost;
     });
     if (waits && !is_held(*channel)) world_.violated("readings of a channel that is gone are not reported");
   }
