@@ -243,8 +243,7 @@ void DurableOutbox::keep_rejected(const Queue& queue, SequenceRange range, std::
                            .stamp = entry.stamp,
                            .value = entry.value,
                            .rejected_at = now,
-                           .reason = std::string{reason},
-                           .sequence = entry.sequence});
+                           .reason = std::string{reason}});
   };
   for (const Entry& entry : queue.front) keep(entry);
   for (const Fresh& fresh : queue.tail) keep(fresh.entry);
@@ -648,10 +647,14 @@ bool DurableOutbox::commit(StoreBatch batch) {
   }
   auto given_up = store_->commit(batch);
   if (!given_up) {
+    const GivenUp& tried = store_->attempted();
+    tried_rejected_ = tried.rejected + (tried.known > 0 ? tried_rejected_ : 0);
     restore(std::move(batch));
     disk_failed(given_up.error());
     return false;
   }
+  if (given_up->known > 0) given_up->rejected += tried_rejected_;
+  tried_rejected_ = 0;
   disk_works();
   const bool shows = committed(batch, *given_up);
   if (on_push_ && shows) on_push_();
@@ -660,6 +663,7 @@ bool DurableOutbox::commit(StoreBatch batch) {
 
 /// Puts back what collect() took out.
 void DurableOutbox::restore(StoreBatch batch) {
+  for (RejectedReading& rejected : batch.rejections) rejected.tried = true;
   const std::scoped_lock lock(mutex_);
   rejections_.insert(rejections_.begin(), std::make_move_iterator(batch.rejections.begin()),
                      std::make_move_iterator(batch.rejections.end()));

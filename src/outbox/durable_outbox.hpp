@@ -296,6 +296,7 @@ class DurableOutbox final : public Outbox {
   std::unique_ptr<DurableStore> store_;  ///< used by whoever does I/O (io_busy_)
   std::string damage_;                   ///< likewise: why the file is to be recovered when it is opened next
   bool had_file_ = false;                ///< likewise: it has been open in this life
+  std::uint64_t tried_rejected_ = 0;     ///< likewise: rejections that the latest commits, which failed, may have given up
 
   std::atomic<unsigned> moving_{0};
   std::shared_mutex gate_;  ///< shared by together(), alone by collect(); taken before mutex_

@@ -376,11 +376,34 @@ Expected<void> DurableStore::transaction(const std::function<void(Records&)>& wo
   return {};
 }
 
+std::vector<RejectedReading> DurableStore::latest_rejected(std::size_t count) {
+  std::vector<RejectedReading> out;
+  if (count == 0) return out;
+  auto q = db_->query("SELECT endpoint, channel, stamp, at FROM rejected ORDER BY id DESC LIMIT ?");
+  q.bind(static_cast<std::int64_t>(count));
+  while (q.row()) {
+    RejectedReading& known = out.emplace_back();
+    known.queue = {std::string{q.bytes(0)}, std::string{q.bytes(1)}};
+    known.stamp = at_ms(q.integer(2));
+    known.rejected_at = at_ms(q.integer(3));
+  }
+  return out;
+}
+
 std::uint64_t DurableStore::keep_rejections(const StoreBatch& batch) {
   if (batch.rejections.empty()) return 0;
   const auto rejections = latest_rejections(batch, settings_.max_size);
+  // Those that a commit has left in the file although it failed are the latest there.
+  const auto tried = std::count_if(rejections.begin(), rejections.end(), [](const RejectedReading& r) { return r.tried; });
+  const std::vector<RejectedReading> kept = latest_rejected(static_cast<std::size_t>(tried));
   for (const RejectedReading& r : rejections) {
-    if (const StoredQueue* known = find(r.queue); known != nullptr && known->is_settled(r.sequence)) continue;
+    const auto is_it = [&](const RejectedReading& known) {
+      return known.queue == r.queue && known.stamp == r.stamp && known.rejected_at == r.rejected_at;
+    };
+    if (r.tried && std::any_of(kept.begin(), kept.end(), is_it)) {
+      ++attempted_.known;
+      continue;
+    }
     db_->query("INSERT INTO rejected(endpoint, channel, stamp, value, at, reason) VALUES(?,?,?,?,?,?)")
         .bind(std::string_view{r.queue.endpoint}).bind(std::string_view{r.queue.channel}).bind(ms(r.stamp))
         .bind(r.value).bind(ms(r.rejected_at)).bind(std::string_view{r.reason}.substr(0, kMaxReason))
@@ -417,8 +440,8 @@ Expected<void> DurableStore::bound_log(std::uint64_t more) {
 
 Expected<GivenUp> DurableStore::commit(const StoreBatch& batch) {
   if (auto bounded = bound_log(log_bytes(batch)); !bounded) return tl::unexpected(std::move(bounded.error()));
-  GivenUp given_up;
-  auto& dropped = given_up.waiting;
+  attempted_ = {};
+  auto& dropped = attempted_.waiting;
   auto done = transaction([&](Records& records) {
     const bool room = batch.moves || make_room(records, needed_bytes(batch, settings_.max_size), dropped);
     for (const auto& add : batch.appends) {
@@ -428,7 +451,7 @@ Expected<GivenUp> DurableStore::commit(const StoreBatch& batch) {
         dropped.push_back({add.queue, {add.first, add.first + add.readings.size() - 1}});
       }
     }
-    given_up.rejected = keep_rejections(batch);
+    attempted_.rejected = keep_rejections(batch);
     for (const auto& progress : batch.progress) {
       Record& target = record(records, progress.queue);
       set_progress(target, progress.head, progress.settled);
@@ -445,7 +468,7 @@ Expected<GivenUp> DurableStore::commit(const StoreBatch& batch) {
     }
   });
   if (!done) return tl::unexpected(std::move(done.error()));
-  return given_up;
+  return attempted_;
 }
 
 DurableStore::Record& DurableStore::record(Records& records, const QueueName& name) {

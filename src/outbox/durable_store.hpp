@@ -29,11 +29,6 @@ struct StoredQueue {
   std::vector<SequenceRange> settled;  ///< settled ones behind `head`
   std::optional<WallTime> oldest;      ///< stamp of the first reading that waits
   [[nodiscard]] std::uint64_t waiting() const;
-  [[nodiscard]] bool is_settled(std::uint64_t sequence) const {
-    return sequence <= head || std::any_of(settled.begin(), settled.end(), [&](const SequenceRange& range) {
-             return range.first <= sequence && sequence <= range.last;
-           });
-  }
   /// The first sequence that was never used.
   [[nodiscard]] std::uint64_t next() const {
     return std::max({head, last, settled.empty() ? 0 : settled.back().last}) + 1;
@@ -47,7 +42,7 @@ struct RejectedReading {
   double value = 0.0;
   WallTime rejected_at{};
   std::string reason;
-  std::uint64_t sequence = 0;  ///< of a new one: if the file has it as settled, it has the rejection, too
+  bool tried = false;  ///< of a new one: a commit that failed may have kept it
 };
 
 /// Everything that becomes durable together.
@@ -85,6 +80,7 @@ struct DroppedReadings {
 struct GivenUp {
   std::vector<DroppedReadings> waiting;
   std::uint64_t rejected = 0;  ///< that were set aside, the oldest
+  std::uint64_t known = 0;     ///< rejections of the batch that a commit that failed has kept
 };
 
 struct StoreSettings {
@@ -125,6 +121,8 @@ class DurableStore {
   /// Makes all of the batch durable, or nothing. Readings that are stored already (sequence up to StoredQueue::last) are
   /// skipped.
   Expected<GivenUp> commit(const StoreBatch& batch);
+  /// What the latest commit gave up, or would have: one that fails may be kept all the same.
+  [[nodiscard]] const GivenUp& attempted() const { return attempted_; }
 
   struct LoadedRun {
     std::uint64_t first = 0;
@@ -169,6 +167,7 @@ class DurableStore {
   void append(Records& records, const StoreBatch::Append& append);
   /// Returns how many of the oldest had to go.
   std::uint64_t keep_rejections(const StoreBatch& batch);
+  std::vector<RejectedReading> latest_rejected(std::size_t count);
   void write_record(const Record& record);
   void forget(Records& records, const QueueName& name);
   [[nodiscard]] std::uint64_t log_bytes(const StoreBatch& batch) const;
@@ -186,6 +185,7 @@ class DurableStore {
   std::unique_ptr<Sqlite> db_;
   Records records_;
   std::optional<Recovery> recovery_;
+  GivenUp attempted_;
   bool damaged_ = false;
 };
 

@@ -189,10 +189,10 @@ void Endpoint::check(ChannelTruth& channel, const std::vector<Tuple>& tuples, bo
     before = &tuple;
     if (item == nullptr) {
       violated(channel, fmt::format("a reading was invented: stamp {}", tuple.stamp));
-    } else if (item->forbidden) {
-      violated(channel, fmt::format("reading {} is of a window that is delivered a second time", item - channel.items.data()));
     } else if (item->collided) {
       continue;  // either of the two
+    } else if (item->forbidden) {
+      violated(channel, fmt::format("reading {} is of a window that is delivered a second time", item - channel.items.data()));
     } else if (std::bit_cast<std::uint64_t>(item->value) != std::bit_cast<std::uint64_t>(tuple.value)) {
       violated(channel, fmt::format("a value was altered: {} instead of {}, stamp {}", tuple.value, item->value, tuple.stamp));
     } else if (item->stored && !skip) {
