@@ -144,7 +144,7 @@ void DurableOutbox::adopt(Queue& queue, const StoredQueue& stored) {
   queue.stored_head = stored.head;
   queue.committed = queue.repeat_to = stored.last;
   queue.next = stored.next();
-  for (const SequenceRange& range : stored.settled) queue.settled.add(range);
+  queue.settled = SequenceSet{stored.settled};
   queue.head = queue.settled.join(stored.head);
   queue.stored_oldest = stored.oldest;
 }
@@ -317,9 +317,9 @@ void DurableOutbox::count_dropped_orphan(const DroppedReadings& loss) {
       std::find_if(stored_.begin(), stored_.end(), [&](const StoredQueue& s) { return s.name == loss.queue; });
   if (stored == stored_.end()) return;
   const std::uint64_t before = stored->waiting();
-  stored->head = std::max(stored->head, loss.range.last);
-  std::erase_if(stored->settled, [&](const SequenceRange& range) { return range.last <= stored->head; });
-  if (!stored->settled.empty()) stored->settled.front().first = std::max(stored->settled.front().first, stored->head + 1);
+  SequenceSet settled{stored->settled};
+  stored->head = settled.join(std::max(stored->head, loss.range.last));
+  stored->settled = settled.ranges();
   dropped_ += before - stored->waiting();
   untold_drops_ += before - stored->waiting();
 }

@@ -13,12 +13,6 @@ namespace {
 constexpr std::uint64_t kDiscardPiece = 65'536;
 constexpr std::size_t kIdPiece = 500;
 
-SequenceSet set_of(const std::vector<SequenceRange>& ranges) {
-  SequenceSet set;
-  for (const SequenceRange& range : ranges) set.add(range);
-  return set;
-}
-
 Error stopping(const std::string& path) {
   return {.what = "the program is stopping; the rest was left as it is", .where = path, .remedy = "try again later"};
 }
@@ -207,9 +201,7 @@ Expected<bool> DurableOutbox::move_piece(const QueueName& from, const QueueName&
     StoreBatch::Append& add = batch.appends.emplace_back();
     add.queue = to;
     for (const QueuedReading& reading : readings) add.readings.push_back({reading.stamp, reading.value});
-    SequenceSet settled = set_of(source->settled);
-    settled.forget_to(readings.back().sequence);
-    batch.progress.push_back({from, readings.back().sequence, settled.ranges()});
+    batch.progress.push_back({from, readings.back().sequence, source->settled});
   }
   if (auto done = move(batch); !done) return tl::unexpected(done.error());
   moved += readings.size();
@@ -264,9 +256,7 @@ Expected<bool> DurableOutbox::discard_piece(const QueueName& name, std::uint64_t
     batch.forgotten_queues.push_back(name);
   } else {
     const std::uint64_t upto = std::min(source->head + kDiscardPiece, source->last);
-    SequenceSet settled = set_of(source->settled);
-    settled.forget_to(upto);
-    batch.progress.push_back({name, upto, settled.ranges()});
+    batch.progress.push_back({name, upto, source->settled});
   }
   if (auto done = move(batch); !done) return tl::unexpected(done.error());
   const StoredQueue* left = store_->find(name);
@@ -324,7 +314,7 @@ std::vector<OrphanQueue> DurableOutbox::orphans() const {
 /// Appends what waits in a queue of the file behind `after`, at most `max`; none only if there is none.
 Expected<void> DurableOutbox::read_waiting(const StoredQueue& queue, std::uint64_t after, std::size_t max,
                                            std::vector<QueuedReading>& out) {
-  const SequenceSet settled = set_of(queue.settled);
+  const SequenceSet settled{queue.settled};
   std::vector<DurableStore::LoadedRun> runs;
   for (after = std::max(after, queue.head); out.empty() && after < queue.last;) {
     runs.clear();

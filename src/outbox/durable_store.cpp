@@ -451,12 +451,12 @@ Expected<GivenUp> DurableStore::commit(const StoreBatch& batch) {
         dropped.push_back({add.queue, {add.first, add.first + add.readings.size() - 1}});
       }
     }
-    attempted_.rejected = keep_rejections(batch);
     for (const auto& progress : batch.progress) {
       Record& target = record(records, progress.queue);
       set_progress(target, progress.head, progress.settled);
       write_record(target);
     }
+    attempted_.rejected = keep_rejections(batch);
     for (const std::int64_t id : batch.forgotten_rejections) db_->query("DELETE FROM rejected WHERE id=?").bind(id).run();
     for (const QueueName& name : batch.forgotten_queues) forget(records, name);
     for (const auto& [key, bytes] : batch.states) {
@@ -539,8 +539,7 @@ void DurableStore::append(Records& records, const StoreBatch::Append& add) {
 
 void DurableStore::set_progress(Record& r, std::uint64_t head, const std::vector<SequenceRange>& settled) {
   // What was given up may be more than the caller knows.
-  SequenceSet behind;
-  for (const SequenceRange& range : settled) behind.add(range);
+  SequenceSet behind{settled};
   r.queue.head = behind.join(std::max(r.queue.head, head));
   r.queue.settled = behind.ranges();
   db_->query("DELETE FROM segment WHERE id BETWEEN ? AND ? AND (id & 1099511627775) + n - 1 <= ?")
@@ -576,7 +575,7 @@ bool DurableStore::drop_first_segment(Records& records, std::vector<DroppedReadi
     last = sequence_of(q.integer(0)) + static_cast<std::uint64_t>(q.integer(1)) - 1;
   }
   dropped.push_back({r.queue.name, {r.queue.head + 1, last}});
-  set_progress(r, last, std::vector{r.queue.settled});
+  set_progress(r, last, r.queue.settled);
   write_record(r);
   return db_->good();
 }

@@ -18,6 +18,11 @@ struct SequenceRange {
 /// two where batches are settled from the front.
 class SequenceSet {
  public:
+  SequenceSet() = default;
+  explicit SequenceSet(const std::vector<SequenceRange>& ranges) {
+    for (const SequenceRange& range : ranges) add(range);
+  }
+
   /// Adds a range; returns how many of its members are new.
   std::uint64_t add(SequenceRange range) {
     if (range.last < range.first) return 0;
